@@ -1,0 +1,1 @@
+"""Measurements of the portal: bytes on the wire, leaks, cost, tails, scale and memory."""
