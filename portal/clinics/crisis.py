@@ -1,0 +1,30 @@
+"""Crisis lines: the numbers on every page, local ones first."""
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CrisisLine:
+    """A number to call or text. `label` is what people read, e.g. "988" or "Night line 555 0100"."""
+
+    label: str
+    number: str
+    by_text: bool = False
+
+    @property
+    def href(self) -> str:
+        digits = "".join(c for c in self.number if c.isdigit() or c == "+")
+        return f"{'sms' if self.by_text else 'tel'}:{digits}"
+
+
+# The national lines of the United States; a clinic elsewhere replaces them with its own.
+NATIONAL = (CrisisLine("988", "988"), CrisisLine("911", "911"))
+
+
+def dump(lines: tuple[CrisisLine, ...]) -> str:
+    return json.dumps([[line.label, line.number, line.by_text] for line in lines])
+
+
+def load(text: str) -> tuple[CrisisLine, ...]:
+    return tuple(CrisisLine(*entry) for entry in json.loads(text))

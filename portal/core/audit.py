@@ -1,0 +1,236 @@
+"""The audit trail: who did what to which record, when. No content, ever.
+
+Each clinic has a hash chain. A chain alone does not show that its end was cut off or that it was
+written anew, so the clock signs checkpoints (size and head) with Ed25519 and keeps them outside the
+database too; `portal audit verify` holds the chain against all of them.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import Row, Select, bindparam, func, insert, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from portal.core import clock
+from portal.core.crypto import label
+from portal.core.database import Base, at_the_end
+
+NOWHERE = uuid.UUID(int=0)
+GENESIS = hashlib.sha256(b"cp/v1/audit").digest()
+
+
+class AuditEntry(Base):
+    __tablename__ = "audit_entries"
+
+    clinic_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[dt.datetime]
+    actor_id: Mapped[uuid.UUID | None]
+    action: Mapped[str]
+    object_id: Mapped[uuid.UUID | None]
+    detail: Mapped[str]
+    digest: Mapped[bytes]
+
+
+class AuditCheckpoint(Base):
+    __tablename__ = "audit_checkpoints"
+
+    clinic_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    head: Mapped[bytes]
+    signed_at: Mapped[dt.datetime]
+    signature: Mapped[bytes]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `action` is a tag such as "thread:open"; `detail` a short code."""
+
+    clinic_id: uuid.UUID | None
+    actor_id: uuid.UUID | None
+    action: str
+    object_id: uuid.UUID | None = None
+    detail: str = ""
+
+
+def note(
+    session: Session,
+    clinic_id: uuid.UUID | None,
+    actor_id: uuid.UUID | None,
+    action: str,
+    object_id: uuid.UUID | None = None,
+    detail: str = "",
+) -> None:
+    """Has an entry written at the end of this transaction."""
+    event = Event(clinic_id, actor_id, action, object_id, detail)
+    at_the_end(session, partial(append, event=event))
+
+
+_HEAD = (
+    select(AuditEntry.seq, AuditEntry.digest)
+    .where(AuditEntry.clinic_id == bindparam("clinic"))
+    .order_by(AuditEntry.seq.desc())
+    .limit(1)
+)
+_LOCK = text("SELECT pg_advisory_xact_lock(:chain)")
+_INSERT = insert(AuditEntry)
+
+
+def append(session: Session, event: Event) -> None:
+    """Adds one entry to its clinic's chain. Needs a writing transaction, which orders the chain."""
+    connection = session.connection()
+    clinic = event.clinic_id or NOWHERE
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
+    head = connection.execute(_HEAD, {"clinic": clinic}).first()
+    seq, previous = (head[0] + 1, head[1]) if head else (1, GENESIS)
+    at = clock.now()
+    connection.execute(
+        _INSERT,
+        {
+            "clinic_id": clinic,
+            "seq": seq,
+            "at": at,
+            "actor_id": event.actor_id,
+            "action": event.action,
+            "object_id": event.object_id,
+            "detail": event.detail,
+            "digest": _digest(previous, clinic, seq, at, event),
+        },
+    )
+
+
+def _digest(previous: bytes, clinic: uuid.UUID, seq: int, at: dt.datetime, event: Event) -> bytes:
+    return hashlib.sha256(
+        label(
+            previous,
+            clinic,
+            seq,
+            at.isoformat(),
+            event.actor_id or b"",
+            event.action,
+            event.object_id or b"",
+            event.detail,
+        )
+    ).digest()
+
+
+def sign_checkpoints(session: Session, key: Ed25519PrivateKey, ledger: Path) -> int:
+    """Signs the head of each chain that has grown; writes the signature here and to the ledger."""
+    signed = 0
+    for clinic, seq in session.execute(_grown_chains()).all():
+        head = session.get_one(AuditEntry, (clinic, seq)).digest
+        at = clock.now()
+        signature = key.sign(_checkpoint(clinic, seq, head))
+        session.add(
+            AuditCheckpoint(clinic_id=clinic, seq=seq, head=head, signed_at=at, signature=signature)
+        )
+        _write_to_ledger(ledger, clinic, seq, head, at, signature)
+        signed += 1
+    session.flush()
+    return signed
+
+
+def _grown_chains() -> Select[tuple[uuid.UUID, int]]:
+    last = func.max(AuditEntry.seq)
+    signed = (
+        select(func.max(AuditCheckpoint.seq))
+        .where(AuditCheckpoint.clinic_id == AuditEntry.clinic_id)
+        .correlate(AuditEntry)
+        .scalar_subquery()
+    )
+    return (
+        select(AuditEntry.clinic_id, last)
+        .group_by(AuditEntry.clinic_id)
+        .having(last > func.coalesce(signed, 0))
+    )
+
+
+def _checkpoint(clinic: uuid.UUID, seq: int, head: bytes) -> bytes:
+    return label("audit", "checkpoint", clinic, seq, head)
+
+
+def _write_to_ledger(
+    ledger: Path, clinic: uuid.UUID, seq: int, head: bytes, at: dt.datetime, signature: bytes
+) -> None:
+    line = {
+        "clinic": clinic.hex,
+        "seq": seq,
+        "head": head.hex(),
+        "at": at.isoformat(),
+        "signature": signature.hex(),
+    }
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with ledger.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def verify(session: Session, key: Ed25519PublicKey, ledger: Path) -> list[str]:
+    """Every contradiction between the chains, their checkpoints and the ledger, in words."""
+    problems: list[str] = []
+    heads: dict[tuple[uuid.UUID, int], bytes] = {}
+    for clinic in session.scalars(select(AuditEntry.clinic_id).distinct()):
+        problems += _verify_chain(session, clinic, heads)
+    for clinic, seq, head, signature in _checkpoints(session, ledger):
+        if not _is_signed(key, _checkpoint(clinic, seq, head), signature):
+            problems.append(f"checkpoint {clinic} {seq}: the signature is wrong")
+        elif (clinic, seq) not in heads:
+            problems.append(f"checkpoint {clinic} {seq}: entries are missing from the end")
+        elif heads[(clinic, seq)] != head:
+            problems.append(f"checkpoint {clinic} {seq}: the chain was written anew")
+    return problems
+
+
+def _verify_chain(
+    session: Session, clinic: uuid.UUID, heads: dict[tuple[uuid.UUID, int], bytes]
+) -> Iterator[str]:
+    previous, expected = GENESIS, 1
+    rows = session.execute(
+        select(AuditEntry.__table__)
+        .where(AuditEntry.clinic_id == clinic)
+        .order_by(AuditEntry.seq)
+        .execution_options(yield_per=1000)
+    )
+    for row in rows:
+        if row.seq != expected:
+            yield f"clinic {clinic}: entries {expected} to {row.seq - 1} are missing"
+        elif row.digest != _digest(previous, clinic, row.seq, row.at, _event(row)):
+            yield f"clinic {clinic}: entry {row.seq} was changed"
+        previous, expected = row.digest, row.seq + 1
+        heads[(clinic, row.seq)] = row.digest
+
+
+def _event(row: Row[tuple[object, ...]]) -> Event:
+    return Event(row.clinic_id, row.actor_id, row.action, row.object_id, row.detail)
+
+
+def _checkpoints(
+    session: Session, ledger: Path
+) -> Iterator[tuple[uuid.UUID, int, bytes, bytes]]:
+    for row in session.scalars(select(AuditCheckpoint)):
+        yield row.clinic_id, row.seq, row.head, row.signature
+    if ledger.exists():
+        for line in ledger.read_text().splitlines():
+            entry = json.loads(line)
+            yield (
+                uuid.UUID(entry["clinic"]),
+                entry["seq"],
+                bytes.fromhex(entry["head"]),
+                bytes.fromhex(entry["signature"]),
+            )
+
+
+def _is_signed(key: Ed25519PublicKey, message: bytes, signature: bytes) -> bool:
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,335 @@
+"""The database: one engine, one unit of work a request, one commit.
+
+SQLite is written by one transaction at a time. Left to itself it makes waiting writers poll, and
+the unlucky ones wait for a long time; here they queue at a gate (a lock among the threads, then a
+file lock among the processes) and each is let through in turn.
+"""
+
+import datetime as dt
+import fcntl
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Uuid,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+WRITING = "portal_writing"
+LOCK_WAIT_SECONDS = 10
+
+
+class Id(TypeDecorator[uuid.UUID]):
+    """An identifier: 16 bytes on SQLite, the native type on PostgreSQL."""
+
+    impl = LargeBinary(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Uuid())
+        return dialect.type_descriptor(LargeBinary(16))
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        if dialect.name == "postgresql":
+            return None
+        return _uuid_to_bytes
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        if dialect.name == "postgresql":
+            return None
+        return _bytes_to_uuid
+
+
+def _uuid_to_bytes(value: uuid.UUID | None) -> bytes | None:
+    return None if value is None else value.bytes
+
+
+def _bytes_to_uuid(value: bytes | None) -> uuid.UUID | None:
+    return None if value is None else uuid.UUID(bytes=value)
+
+
+class Moment(TypeDecorator[dt.datetime]):
+    """An aware UTC time: microseconds since 1970 on SQLite, timestamptz on PostgreSQL."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        if dialect.name == "postgresql":
+            return None
+        return _moment_to_microseconds
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        if dialect.name == "postgresql":
+            return _in_utc
+        return _microseconds_to_moment
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def _moment_to_microseconds(value: dt.datetime | None) -> int | None:
+    return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+
+def _microseconds_to_moment(value: int | None) -> dt.datetime | None:
+    return None if value is None else _EPOCH + dt.timedelta(microseconds=value)
+
+
+def _in_utc(value: dt.datetime | None) -> dt.datetime | None:
+    return None if value is None else value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """The parent of every model."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {
+        uuid.UUID: Id(),
+        dt.datetime: Moment(),
+        bytes: LargeBinary(),
+    }
+
+
+class Gate(Protocol):
+    """Lets writers through in turn."""
+
+    def acquire(self) -> None: ...
+
+    def release(self) -> None: ...
+
+
+class OpenGate:
+    """For a database that has row locks of its own."""
+
+    def acquire(self) -> None:
+        return
+
+    def release(self) -> None:
+        return
+
+
+class WriteGate:
+    """One writer at a time, in the order in which they came, over threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> None:
+        if not self._threads.acquire(timeout=LOCK_WAIT_SECONDS):
+            raise TimeoutError("waited too long for the turn to write")
+        try:
+            self._file = self._path.open("ab")
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            self._close()
+            raise
+
+    def release(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._threads.release()
+
+
+class Database:
+    """An engine with the settings under which nothing acknowledged is ever lost."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.engine = _sqlite(url) if is_sqlite(url) else _postgresql(url, pool_size)
+        self.gate: Gate = _gate(url)
+
+    def unit(self) -> "Unit":
+        return Unit(self)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction for commands and jobs: commits at the end, rolls back on an error."""
+        unit = self.unit()
+        try:
+            unit.write()
+            yield unit.session
+            unit.commit()
+        finally:
+            unit.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        unit = self.unit()
+        try:
+            yield unit.session
+        finally:
+            unit.close()
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+AT_THE_END = "portal_at_the_end"
+AFTER_COMMIT = "portal_after_commit"
+
+
+def at_the_end(session: Session, work: Callable[[Session], object]) -> None:
+    """Does `work` last of all in the transaction that is committed, however it began.
+
+    For what needs the writers' turn only briefly: audit entries, marks of what was opened.
+    """
+    session.info.setdefault(AT_THE_END, []).append(work)
+
+
+def after_commit(session: Session, work: Callable[[], object]) -> None:
+    """Does `work` once everything is safely stored, and never if it is not."""
+    session.info.setdefault(AFTER_COMMIT, []).append(work)
+
+
+class Unit:
+    """The work of one request. It reads until `write`; what it wrote lasts after `commit`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.session = Session(database.engine, expire_on_commit=False, autoflush=False)
+        self.is_writing = False
+
+    def write(self) -> None:
+        """Begin to write. Ends what was being read, so read again what the write depends on."""
+        if self.is_writing:
+            return
+        self.session.rollback()
+        self._database.gate.acquire()
+        self.is_writing = True
+        self.session.connection(execution_options={WRITING: True})
+
+    def pause(self) -> None:
+        """Holds nothing, neither a snapshot nor a connection, while something slow is done."""
+        self.session.commit()
+
+    def commit(self) -> None:
+        """Stores everything, then does what waited for that. Changes nothing if nothing was done."""
+        try:
+            self._do_last_things()
+            self.session.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        self._leave()
+        for work in self.session.info.pop(AFTER_COMMIT, ()):
+            work()
+
+    def _do_last_things(self) -> None:
+        last_things = self.session.info.pop(AT_THE_END, ())
+        if last_things:
+            self.write()
+        for work in last_things:
+            work(self.session)
+
+    def rollback(self) -> None:
+        self.session.info.clear()
+        try:
+            self.session.rollback()
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        self.session.info.clear()
+        try:
+            self.session.close()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.is_writing:
+            self.is_writing = False
+            self._database.gate.release()
+
+
+def is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _gate(url: str) -> Gate:
+    path = make_url(url).database
+    if is_sqlite(url) and path:
+        return WriteGate(Path(f"{path}.gate"))
+    return OpenGate()
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=16,
+        connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        # NORMAL can lose acknowledged commits when the power fails.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "trusted_schema=OFF",
+        "cache_size=-4000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(WRITING)
+    # A transaction that begins by reading cannot wait for the lock when it turns to writing.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _postgresql(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=LOCK_WAIT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s -c synchronous_commit=on",
+        },
+    )

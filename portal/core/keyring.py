@@ -1,0 +1,64 @@
+"""The web server's own keys: what it must be able to read while nobody is signed in.
+
+They protect names and look-ups against a stolen database alone; whoever also steals the server's
+configuration can read what they seal. Content is never under them.
+"""
+
+import uuid
+from functools import cached_property
+
+from portal.core.crypto import Box, Unreadable, derive, label, same, tag
+
+MAC_BYTES = 12
+
+
+class Keyring:
+    """Server keys by id, newest first: the first seals, all of them open."""
+
+    def __init__(self, keys: tuple[tuple[str, bytes], ...]) -> None:
+        self._keys = keys
+        self._boxes = {key_id: Box(derive(key, "server/names")) for key_id, key in keys}
+
+    def seal_text(self, text: str, place: bytes) -> bytes:
+        key_id = self._keys[0][0]
+        return key_id.encode() + b":" + self._boxes[key_id].seal(text.encode(), place)
+
+    def open_text(self, sealed: bytes, place: bytes) -> str:
+        """Raises Unreadable."""
+        key_id, _, rest = sealed.partition(b":")
+        box = self._boxes.get(key_id.decode("ascii", "replace"))
+        if box is None:
+            raise Unreadable
+        return box.open(rest, place).decode()
+
+    @cached_property
+    def _lookup_key(self) -> bytes:
+        # Look-ups cannot change with rotation without re-keying the column: the oldest key stays.
+        return derive(self._keys[-1][1], "server/lookup")
+
+    def lookup(self, kind: str, value: str) -> bytes:
+        """A keyed hash by which a value is found again without being stored."""
+        return tag(self._lookup_key, kind, value)
+
+    def stamp(self, purpose: str, *parts: bytes | str | int | uuid.UUID) -> bytes:
+        """A short MAC that proves that this server issued `parts` for `purpose`."""
+        return self._mac(self._keys[0][1], purpose, parts)
+
+    def is_stamp(
+        self, stamp: bytes, purpose: str, *parts: bytes | str | int | uuid.UUID
+    ) -> bool:
+        return any(same(self._mac(key, purpose, parts), stamp) for _, key in self._keys)
+
+    @staticmethod
+    def _mac(key: bytes, purpose: str, parts: tuple[bytes | str | int | uuid.UUID, ...]) -> bytes:
+        return tag(derive(key, "server/stamp"), purpose, *parts)[:MAC_BYTES]
+
+    @cached_property
+    def job_key(self) -> bytes:
+        """Authenticates what the queue hands to a worker."""
+        return derive(self._keys[0][1], "server/jobs")
+
+
+def name_place(table: str, column: str, row: uuid.UUID) -> bytes:
+    """Where a value sealed by the keyring belongs."""
+    return label("server", table, column, row)

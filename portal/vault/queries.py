@@ -1,0 +1,40 @@
+"""Who holds what."""
+
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.people import Person
+from portal.core.errors import NotFound
+from portal.vault.keys import Holder, OpenVault, Sealed, open_vault
+from portal.vault.models import Grant, Vault
+
+
+def holders_of(session: Session, vault_id: uuid.UUID, epoch: int) -> list[Holder]:
+    rows = session.execute(
+        select(User.id, User.public_key)
+        .join(Grant, Grant.holder_id == User.id)
+        .where(Grant.vault_id == vault_id, Grant.epoch == epoch)
+        .order_by(User.id)
+    )
+    return [Holder(user_id, public_key) for user_id, public_key in rows]
+
+
+def grants_of(session: Session, person_id: uuid.UUID, vault_id: uuid.UUID) -> list[Sealed]:
+    rows = session.execute(
+        select(Grant.epoch, Grant.sealed).where(
+            Grant.holder_id == person_id, Grant.vault_id == vault_id
+        )
+    )
+    return [Sealed(epoch, blob) for epoch, blob in rows]
+
+
+def open_for(session: Session, person: Person, vault_id: uuid.UUID) -> OpenVault:
+    """The vault, opened. Raises NotFound if the person does not hold it."""
+    vault = session.get(Vault, vault_id)
+    grants = grants_of(session, person.id, vault_id)
+    if vault is None or not grants:
+        raise NotFound
+    return open_vault(person, vault.id, vault.epoch, grants)
