@@ -1,0 +1,64 @@
+"""The only maker of markup: people's plain text made safe, and the program's own few lines."""
+
+import re
+from typing import Any
+
+from flask import Flask
+from jinja2.ext import Extension
+from markupsafe import Markup
+
+# Bare addresses as people write them. Neither quotes nor angle brackets can be part of one, which
+# is what makes the href below safe to build.
+ADDRESS = re.compile(r"""\b(?:https?://[^\s<>"'`]{3,2000}|tel:\+?[0-9][0-9().-]{2,30})""", re.I)
+AFTER_AN_ADDRESS = ".,;:!?)]}*_"
+
+
+def text_to_html(text: str) -> Markup:
+    """A person's plain text as HTML: line breaks, and links that tell the other side nothing."""
+    parts, end = [], 0
+    for match in ADDRESS.finditer(text):
+        address = _without_the_full_stop(match[0])
+        parts += [_escape(text[end : match.start()]), _link(address)]
+        end = match.start() + len(address)
+    return Markup("".join([*parts, _escape(text[end:])]))
+
+
+def own_markup(markup: str) -> Markup:
+    """Markup that the program wrote itself, from constants. Nothing a person typed comes here."""
+    return Markup(markup)
+
+
+def init_html(app: Flask) -> None:
+    """Makes templates come out lean, and gives them the filter `lines` for people's text."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension(LeanSource)
+    app.jinja_env.filters["lines"] = text_to_html
+
+
+class LeanSource(Extension):
+    """Takes the indentation out of a template before it is compiled: it never travels."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return re.sub(r"\n\s+", "\n", source)
+
+
+def _escape(text: str) -> str:
+    """Quotes stay as they are: between tags they are harmless, and escaped they cost bytes."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("\r\n", "\n").replace("\n", "<br>\n")
+
+
+def _link(address: str) -> str:
+    address = _escape(address)
+    if address[:4].lower() == "tel:":
+        return f'<a href="{address}">{address[4:]}</a>'
+    return f'<a href="{address}" target=_blank rel="noopener noreferrer nofollow">{address}</a>'
+
+
+def _without_the_full_stop(address: str) -> str:
+    """Leaves out the punctuation that ends the sentence, but keeps brackets that belong inside."""
+    while address[-1] in AFTER_AN_ADDRESS:
+        if address[-1] == ")" and address.count("(") >= address.count(")"):
+            break
+        address = address[:-1]
+    return address

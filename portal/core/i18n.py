@@ -1,0 +1,162 @@
+"""English and Spanish: which one a page speaks, its words, its days and times.
+
+Flask-Babel decides the language of a request. The words come from every feature's own catalogue,
+`portal/<feature>/locale/es.po`, merged in memory at the start: there is nothing to compile. A page
+has dozens of words and twenty times of day, so both are looked up, not worked out.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import cache, lru_cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_date
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask, Response, has_request_context, request
+from flask_babel import Babel, LazyString, get_locale, get_timezone
+
+from portal.core import clock
+
+LANGUAGES = {"en": "English", "es": "Español"}
+SOURCE = "en"
+COOKIE = "lang"
+PACKAGE = Path(__file__).parents[1]
+
+
+class Speaker:
+    """The words of one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._words = read_catalogues(language)
+
+    def say(self, message: str, **values: object) -> str:
+        """The message in this language, with its %(name)s places filled in."""
+        text = self._words.gettext(message)
+        return text % values if values else text
+
+    def count(self, one: str, many: str, num: int, **values: object) -> str:
+        """The form that fits the number, which fills %(num)s."""
+        return self._words.ngettext(one, many, num) % {"num": num, **values}
+
+
+@cache
+def speaker(language: str) -> Speaker:
+    """The words of a language outside of a request, as for a letter; English if it is unknown."""
+    return Speaker(language if language in LANGUAGES else SOURCE)
+
+
+def _(message: str, **values: object) -> str:
+    """The message in the language of this request."""
+    return speaker(language()).say(message, **values)
+
+
+def _n(one: str, many: str, num: int, **values: object) -> str:
+    """The singular or plural message in the language of this request; %(num)s is the number."""
+    return speaker(language()).count(one, many, num, **values)
+
+
+def lazy(message: str, **values: object) -> Any:
+    """A message for a constant: it is looked up each time it is shown."""
+    return LazyString(_, message, **values)
+
+
+def language() -> str:
+    """The language of this request: "en" or "es"; English outside of a request."""
+    locale = get_locale()
+    return str(locale.language) if locale else SOURCE
+
+
+def day_name(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
+    """"Tue 4 Mar" as the reader's calendar and language have it; with the year if not this one."""
+    zone = zone or _zone()
+    day = moment.astimezone(zone).date()
+    return _day(day, language(), day.year != clock.now().astimezone(zone).year)
+
+
+def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
+    """"14:02" on the reader's clock."""
+    local = moment.astimezone(zone or _zone())
+    return f"{local.hour:02}:{local.minute:02}"
+
+
+def when(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
+    """"Tue 4 Mar, 14:02"."""
+    return f"{day_name(moment, zone)}, {clock_time(moment, zone)}"
+
+
+def init_i18n(
+    app: Flask,
+    own_language: Callable[[], str | None] = lambda: None,
+    own_timezone: Callable[[], dt.tzinfo | None] = lambda: None,
+) -> None:
+    """Teaches the app its languages.
+
+    own_language: what the signed-in person chose; own_timezone: where their clinic is. Either may
+    be None, as for a visitor.
+    """
+    Babel(
+        app,
+        configure_jinja=False,
+        locale_selector=lambda: own_language() or _visitors_language(),
+        timezone_selector=own_timezone,
+    )
+    app.jinja_env.filters.update(day=day_name, time=clock_time, when=when)
+    app.jinja_env.globals.update(_=_, _n=_n)
+    app.context_processor(_words_for_a_page)
+    app.after_request(_keep_choice)
+
+
+def read_catalogues(language: str) -> NullTranslations:
+    """Every feature's words of a language. The source language needs none."""
+    whole = Catalog(locale=language)
+    for path in sorted(PACKAGE.glob(f"*/locale/{language}.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id:
+                    whole[message.id] = message
+    compiled = BytesIO()
+    write_mo(compiled, whole)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def _words_for_a_page() -> dict[str, object]:
+    """The same as the globals, with the language already found out: once for a page."""
+    own = speaker(language())
+    return {"lang": own.language, "_": own.say, "_n": own.count}
+
+
+def _visitors_language() -> str:
+    """Chosen on the page, chosen before, or asked for by the browser."""
+    if not has_request_context():
+        return SOURCE
+    for choice in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if choice in LANGUAGES:
+            return str(choice)
+    return request.accept_languages.best_match(LANGUAGES, SOURCE) or SOURCE
+
+
+def _keep_choice(response: Response) -> Response:
+    """A visitor's choice lasts until the browser closes, or until they sign in."""
+    choice = request.args.get("lang")
+    if choice in LANGUAGES and choice != request.cookies.get(COOKIE):
+        response.set_cookie(
+            COOKIE, choice, httponly=True, samesite="Lax", secure=request.is_secure
+        )
+    return response
+
+
+def _zone() -> dt.tzinfo:
+    zone: dt.tzinfo | None = get_timezone() if has_request_context() else None
+    return zone or dt.UTC
+
+
+@lru_cache(maxsize=4096)
+def _day(day: dt.date, language: str, with_year: bool) -> str:
+    return format_date(day, "EEE d MMM y" if with_year else "EEE d MMM", locale=language)
