@@ -1,0 +1,107 @@
+"""`portal …`: what an administrator types, and what the supervisor starts.
+
+Each process imports what it needs and no more: the clock is small, and the demo is quick to start.
+"""
+
+import logging
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from portal.config import Config, ConfigError
+
+# Each offers register(cli: click.Group) -> None. The commands of a feature are only looked for
+# when the name is none of ours.
+FEATURES = ("portal.clinics.cli", "portal.accounts.cli", "portal.demo.cli")
+
+
+class Portal(click.Group):
+    """Our own commands, and those of the features, fetched when somebody asks for one."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            self._gather()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._gather()
+        return super().list_commands(ctx)
+
+    def _gather(self) -> None:
+        for name in FEATURES:
+            if find_spec(name) is not None:
+                import_module(name).register(self)
+
+
+@click.group(cls=Portal)
+def cli() -> None:
+    """Porchlight: counselling by letter, over weak connections."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+@cli.command("run")
+def run_command() -> None:
+    """Run the whole portal: web, worker, clock, and a queue if none is given."""
+    import os
+
+    from portal.core.supervisor import AlreadyRunning, run
+
+    config = read_config()
+    try:
+        run(config, os.environ, on_ready=lambda: click.echo(f"Open {config.base_url}"))  # noqa: TID251
+    except (AlreadyRunning, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cli.command()
+@click.option("--bind", help="HOST:PORT, or fd://N for a socket that is already open.")
+def web(bind: str | None) -> None:
+    """Run only the web server."""
+    from portal.core.serving import run_web
+
+    run_web(read_config(), bind)
+
+
+@cli.command()
+def worker() -> None:
+    """Run only the worker, which sends what is waiting."""
+    from portal.core.jobs import run_worker
+
+    run_worker(read_config(for_worker=True))
+
+
+@cli.command()
+def clock() -> None:
+    """Run only the clock, which sees to what is due."""
+    from portal.core.jobs import run_clock
+
+    run_clock(read_config())
+
+
+@cli.command()
+def postbox() -> None:
+    """Run only the demo's post office, which catches mail and texts."""
+    from portal.core.postbox import run_postbox
+
+    run_postbox(read_config())
+
+
+def read_config(*, for_worker: bool = False) -> Config:
+    """The settings, or the end of the command with everything that is wrong with them."""
+    try:
+        return Config.from_env(for_worker=for_worker)
+    except ConfigError as error:
+        problems = "\n".join(f"  - {problem}" for problem in error.problems)
+        raise click.ClickException(f"the settings cannot be used:\n{problems}") from error
+
+
+def main() -> None:
+    """The entry point of `portal` and of `python -m portal.cli`."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()
