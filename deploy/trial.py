@@ -43,10 +43,19 @@ class Trial:
     """A running proxy: `url` is where it answers, `pin` is its certificate's key as a browser
     wants to be told of it (--ignore-certificate-errors-spki-list)."""
 
-    def __init__(self, upstream: str, port: int, folder: Path, static: Path | None = None) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        port: int,
+        folder: Path,
+        static: Path | None = None,
+        public_port: int | None = None,
+    ) -> None:
+        """`public_port` is what a browser connects to, where something stands in between."""
         self.upstream, self.port, self.folder = upstream, port, folder
         self.static = static or folder / "no-static"
-        self.url = f"https://{HOST}:{port}"
+        self.public_port = public_port or port
+        self.url = f"https://{HOST}:{self.public_port}"
         self.pin = ""
 
     def __enter__(self) -> Self:
@@ -96,7 +105,7 @@ class Trial:
             "    listen 80 default_server;\n": f"    listen unix:{self.folder}/plain.sock;\n",
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "portal.example.org": HOST,
-            "Host $host;": f"Host $host:{self.port};",
+            "Host $host;": f"Host $host:{self.public_port};",
             "/etc/porchlight/tls/": f"{self.folder}/",
             "/var/lib/porchlight-static": str(self.static),
             "include /etc/nginx/porchlight/static*.conf;": _brotli(),
