@@ -1,0 +1,1 @@
+"""Pointers: telling somebody, outside the portal, that something waits for them, and no more."""
