@@ -10,12 +10,11 @@ import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from portal.accounts.models import BrowserSession, Disablement, Role, User
+from portal.accounts.models import BrowserSession, Disablement, User
 from portal.accounts.people import Person
 from portal.core import clock
 from portal.core.crypto import Box, Unreadable, derive, digest, label
@@ -138,7 +137,7 @@ def find(session: Session, keyring: Keyring, cookie: Cookie) -> Person | None:
         clinic_id=row.clinic_id,
         role=row.role,
         language=row.language,
-        name=_name(keyring, row.user_id, row.name_sealed),
+        name=keyring.name(row.name_sealed, name_place("users", "name", row.user_id)),
         public_key=row.public_key,
         private_key=private_key,
         session_id=row.id,
@@ -150,11 +149,6 @@ def find(session: Session, keyring: Keyring, cookie: Cookie) -> Person | None:
 def _is_alive(seen_at: dt.datetime, idle_seconds: int, expires_at: dt.datetime) -> bool:
     now = clock.now()
     return now < expires_at and now - seen_at < dt.timedelta(seconds=idle_seconds)
-
-
-@lru_cache(maxsize=2048)
-def _name(keyring: Keyring, user_id: uuid.UUID, sealed: bytes) -> str:
-    return keyring.open_text(sealed, name_place("users", "name", user_id))
 
 
 _TOUCH = (

@@ -10,6 +10,7 @@ from functools import cached_property
 from portal.core.crypto import Box, Unreadable, derive, label, same, tag
 
 MAC_BYTES = 12
+REMEMBERED_NAMES = 5000
 
 
 class Keyring:
@@ -18,6 +19,7 @@ class Keyring:
     def __init__(self, keys: tuple[tuple[str, bytes], ...]) -> None:
         self._keys = keys
         self._boxes = {key_id: Box(derive(key, "server/names")) for key_id, key in keys}
+        self._names: dict[tuple[bytes, bytes], str] = {}
 
     def seal_text(self, text: str, place: bytes) -> bytes:
         key_id = self._keys[0][0]
@@ -30,6 +32,15 @@ class Keyring:
         if box is None:
             raise Unreadable
         return box.open(rest, place).decode()
+
+    def name(self, sealed: bytes, place: bytes) -> str:
+        """Like `open_text`, for the few names that every page shows: remembered while they last."""
+        known = self._names.get((sealed, place))
+        if known is None:
+            if len(self._names) >= REMEMBERED_NAMES:
+                self._names.clear()
+            known = self._names[(sealed, place)] = self.open_text(sealed, place)
+        return known
 
     @cached_property
     def _lookup_key(self) -> bytes:

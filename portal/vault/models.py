@@ -36,7 +36,10 @@ class Epoch(Base):
 
 
 class Grant(Base):
-    """One epoch's key, sealed to one holder."""
+    """One epoch's key, sealed to one holder.
+
+    When a share is taken away the row stays, emptied, since the roster vouches for it too.
+    """
 
     __tablename__ = "grants"
 
@@ -49,3 +52,4 @@ class Grant(Base):
     sealed: Mapped[bytes]
     granted_by: Mapped[uuid.UUID]
     granted_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]

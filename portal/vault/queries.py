@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -12,11 +12,23 @@ from portal.vault.keys import Holder, OpenVault, Sealed, open_vault
 from portal.vault.models import Grant, Vault
 
 
+def roster_of(session: Session, vault_id: uuid.UUID, epoch: int) -> list[Holder]:
+    """Everybody to whom an epoch was ever sealed: what the roster's MAC vouches for."""
+    return _holders(session, Grant.vault_id == vault_id, Grant.epoch == epoch)
+
+
 def holders_of(session: Session, vault_id: uuid.UUID, epoch: int) -> list[Holder]:
+    """Who holds an epoch's key now."""
+    return _holders(
+        session, Grant.vault_id == vault_id, Grant.epoch == epoch, Grant.ended_at.is_(None)
+    )
+
+
+def _holders(session: Session, *conditions: ColumnElement[bool]) -> list[Holder]:
     rows = session.execute(
         select(User.id, User.public_key)
         .join(Grant, Grant.holder_id == User.id)
-        .where(Grant.vault_id == vault_id, Grant.epoch == epoch)
+        .where(*conditions)
         .order_by(User.id)
     )
     return [Holder(user_id, public_key) for user_id, public_key in rows]
@@ -25,7 +37,7 @@ def holders_of(session: Session, vault_id: uuid.UUID, epoch: int) -> list[Holder
 def grants_of(session: Session, person_id: uuid.UUID, vault_id: uuid.UUID) -> list[Sealed]:
     rows = session.execute(
         select(Grant.epoch, Grant.sealed).where(
-            Grant.holder_id == person_id, Grant.vault_id == vault_id
+            Grant.holder_id == person_id, Grant.vault_id == vault_id, Grant.ended_at.is_(None)
         )
     )
     return [Sealed(epoch, blob) for epoch, blob in rows]
@@ -38,3 +50,12 @@ def open_for(session: Session, person: Person, vault_id: uuid.UUID) -> OpenVault
     if vault is None or not grants:
         raise NotFound
     return open_vault(person, vault.id, vault.epoch, grants)
+
+
+def present_holders(session: Session, vault_id: uuid.UUID) -> set[uuid.UUID]:
+    """Who holds anything of a vault now."""
+    return set(
+        session.scalars(
+            select(Grant.holder_id).where(Grant.vault_id == vault_id, Grant.ended_at.is_(None))
+        )
+    )

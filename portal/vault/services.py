@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
@@ -95,51 +95,74 @@ def share(
     """
     epochs = sorted(vault.epochs) if with_past else [vault.newest]
     for epoch in epochs:
-        _check_roster(session, vault, epoch)
-        holders = [h for h in queries.holders_of(session, vault.id, epoch) if h.id != holder.id]
+        roster = _checked_roster(session, vault, epoch)
         session.execute(
             delete(Grant).where(
                 Grant.holder_id == holder.id, Grant.vault_id == vault.id, Grant.epoch == epoch
             )
         )
         _grant(session, by, vault.id, epoch, vault.key(epoch), holder)
-        _vouch(session, vault, epoch, [*holders, holder])
-
-
-def _check_roster(session: Session, vault: OpenVault, epoch: int) -> None:
-    stored = session.get_one(Epoch, (vault.id, epoch)).roster_mac
-    holders = queries.holders_of(session, vault.id, epoch)
-    if not same(stored, keys.roster_mac(vault.key(epoch), vault.id, epoch, holders)):
-        raise RosterChanged
-
-
-def _vouch(session: Session, vault: OpenVault, epoch: int, holders: list[Holder]) -> None:
-    row = session.get_one(Epoch, (vault.id, epoch))
-    row.roster_mac = keys.roster_mac(vault.key(epoch), vault.id, epoch, holders)
+        others = [member for member in roster if member.id != holder.id]
+        row = session.get_one(Epoch, (vault.id, epoch))
+        row.roster_mac = keys.roster_mac(vault.key(epoch), vault.id, epoch, [*others, holder])
     session.flush()
+
+
+def _checked_roster(session: Session, vault: OpenVault, epoch: int) -> list[Holder]:
+    stored = session.get_one(Epoch, (vault.id, epoch)).roster_mac
+    roster = queries.roster_of(session, vault.id, epoch)
+    if not same(stored, keys.roster_mac(vault.key(epoch), vault.id, epoch, roster)):
+        raise RosterChanged
+    return roster
+
+
+def rekey_holder(session: Session, by: Person, vault: OpenVault, holder: Holder) -> None:
+    """Seals every epoch anew to a holder whose key pair was replaced before they ever came.
+
+    Call `check_roster` before the key pair is replaced: afterwards the old roster is gone.
+    """
+    for epoch in sorted(vault.epochs):
+        session.execute(
+            delete(Grant).where(
+                Grant.holder_id == holder.id, Grant.vault_id == vault.id, Grant.epoch == epoch
+            )
+        )
+        _grant(session, by, vault.id, epoch, vault.key(epoch), holder)
+        row = session.get_one(Epoch, (vault.id, epoch))
+        roster = queries.roster_of(session, vault.id, epoch)
+        row.roster_mac = keys.roster_mac(vault.key(epoch), vault.id, epoch, roster)
+    session.flush()
+
+
+def check_roster(session: Session, vault: OpenVault) -> None:
+    """Raises RosterChanged unless the holders of every epoch are those its key vouches for."""
+    for epoch in vault.epochs:
+        _checked_roster(session, vault, epoch)
 
 
 def unshare(
     session: Session, by: Person, vault: OpenVault, holder_id: uuid.UUID, recovery_key: bytes
 ) -> OpenVault:
     """Takes a share away and begins a new epoch that the one who left cannot read."""
-    _check_roster(session, vault, vault.newest)
-    session.execute(
-        delete(Grant).where(Grant.holder_id == holder_id, Grant.vault_id == vault.id)
-    )
+    _end_grants(session, Grant.holder_id == holder_id, Grant.vault_id == vault.id)
     audit.note(session, by.clinic_id, by.id, "grant:remove", holder_id)
-    for epoch in vault.epochs:
-        _vouch(session, vault, epoch, queries.holders_of(session, vault.id, epoch))
     return renew(session, by, vault, recovery_key)
 
 
+def _end_grants(session: Session, *conditions: ColumnElement[bool]) -> None:
+    session.execute(
+        update(Grant)
+        .where(*conditions, Grant.ended_at.is_(None))
+        .values(ended_at=clock.now(), sealed=b"")
+    )
+
+
 def renew(session: Session, by: Person, vault: OpenVault, recovery_key: bytes) -> OpenVault:
-    """Begins a new epoch for those who hold the newest one now."""
+    """Begins a new epoch for those who hold the newest one now. Raises RosterChanged."""
+    _checked_roster(session, vault, vault.newest)
     holders = queries.holders_of(session, vault.id, vault.newest)
     known = {epoch: vault.key(epoch) for epoch in vault.epochs}
-    return _begin_epoch(
-        session, by, vault.id, known, vault.newest + 1, recovery_key, holders
-    )
+    return _begin_epoch(session, by, vault.id, known, vault.newest + 1, recovery_key, holders)
 
 
 def drop_holder(session: Session, by: Person, holder_id: uuid.UUID) -> int:
@@ -147,8 +170,12 @@ def drop_holder(session: Session, by: Person, holder_id: uuid.UUID) -> int:
 
     The vaults become stale: before anything is sealed in them again, a holder begins a new epoch.
     """
-    held = set(session.scalars(select(Grant.vault_id).where(Grant.holder_id == holder_id)))
-    session.execute(delete(Grant).where(Grant.holder_id == holder_id))
+    held = set(
+        session.scalars(
+            select(Grant.vault_id).where(Grant.holder_id == holder_id, Grant.ended_at.is_(None))
+        )
+    )
+    _end_grants(session, Grant.holder_id == holder_id)
     for vault_id in held:
         session.get_one(Vault, vault_id).stale_since = clock.now()
         audit.note(session, by.clinic_id, by.id, "grant:remove", holder_id, "disabled")
@@ -157,11 +184,7 @@ def drop_holder(session: Session, by: Person, holder_id: uuid.UUID) -> int:
 
 
 def freshen(session: Session, by: Person, vault: OpenVault, recovery_key: bytes) -> OpenVault:
-    """The vault, ready for sealing: with a new epoch if somebody has left since the newest began.
-
-    Who left is no longer among the grants, so the roster is vouched for anew under the new key;
-    that the remaining holders are the right ones was vouched for under the old key.
-    """
+    """The vault, ready for sealing: with a new epoch if somebody has left since the newest began."""
     if session.get_one(Vault, vault.id).stale_since is None:
         return vault
     return renew(session, by, vault, recovery_key)

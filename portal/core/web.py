@@ -1,0 +1,188 @@
+"""One request, from the door to the answer. The only file that knows about HX- headers.
+
+Views answer with `page`, `done` or `send_to`. A full page and a fragment render the same partial;
+which of them goes out is decided here. The request commits once, at its end; jobs are woken after.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    has_request_context,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
+from flask.typing import ResponseReturnValue
+from flask_htmx import HTMX
+from sqlalchemy.orm import Session
+from werkzeug.local import LocalProxy
+
+from portal.config import Config
+from portal.core.assets import Assets, init_assets
+from portal.core.compress import compress
+from portal.core.database import Database, Unit
+from portal.core.ids import IdConverter
+from portal.core.keyring import Keyring
+from portal.core.resources import resource
+
+MOST_BYTES = 256 * 1024
+HSTS = "max-age=63072000; includeSubDomains"
+
+htmx = HTMX()
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What every request of this process shares."""
+
+    config: Config
+    database: Database
+    keyring: Keyring
+    assets: Assets
+
+
+def _installation() -> Installation:
+    return cast(Installation, current_app.extensions["portal"])
+
+
+installation = cast(Installation, LocalProxy(_installation))
+
+
+class Portal(Flask):
+    """A Flask whose views' work is committed before they answer: what they say is true."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        response = self.make_response(super().dispatch_request())
+        if response.status_code < 500:
+            unit().commit()
+        return response
+
+
+def unit() -> Unit:
+    """This request's unit of work."""
+    if "unit" not in g:
+        g.unit = installation.database.unit()
+    return cast(Unit, g.unit)
+
+
+def db() -> Session:
+    return unit().session
+
+
+def init_web(app: Portal, config: Config, database: Database, keyring: Keyring) -> None:
+    app.url_map.converters["id"] = IdConverter
+    app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, MAX_FORM_MEMORY_SIZE=MOST_BYTES)
+    htmx.init_app(app)
+    assets = init_assets(app, resource("static"))
+    app.extensions["portal"] = Installation(config, database, keyring, assets)
+    app.before_request(_begin_to_write)
+    app.after_request(_finish)
+    app.teardown_request(_close)
+    app.context_processor(lambda: {"htmx": bool(htmx), "scripts": wants_scripts()})
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def reads_first(view):  # type: ignore[no-untyped-def]
+    """Marks a view that does something slow (a passphrase's hash) before it begins to write."""
+    view.reads_first = True
+    return view
+
+
+def _begin_to_write() -> None:
+    """A POST means to write, and on SQLite must say so before it reads."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not getattr(view, "reads_first", False):
+        unit().write()
+
+
+def page(
+    template: str, *, partial: str | None = None, status: int = 200, **context: object
+) -> Response:
+    """A page; for HTMX the partial of it that changes, if one is named."""
+    name = partial if partial and htmx else template
+    response = make_response(render_template(name, **context), status)
+    g.is_fragment = name is partial
+    return response
+
+
+def fragment(template: str, *, status: int = 200, **context: object) -> Response:
+    """A piece of a page, for HTMX only."""
+    response = make_response(render_template(template, **context), status)
+    g.is_fragment = True
+    return response
+
+
+def nothing_new() -> Response:
+    """The cheapest answer there is: what the page shows still holds."""
+    g.is_fragment = True
+    return Response(status=204)
+
+
+def send_to(url: str) -> Response:
+    """On to another page: for HTMX as a whole page too, since its address changes."""
+    if htmx:
+        g.is_fragment = True
+        return Response(status=200, headers={"HX-Redirect": url})
+    return make_response(redirect(url, 303))
+
+
+def wants_fragment() -> bool:
+    return bool(htmx)
+
+
+def wants_scripts() -> bool:
+    """Not under Save-Data: everything works without."""
+    return has_request_context() and request.headers.get("Save-Data", "").lower() != "on"
+
+
+def _finish(response: Response) -> Response:
+    if not response.headers.get("Cache-Control", "").startswith("public"):
+        _protect(response)
+        _squeeze(response)
+    if installation.config.secure_cookies:
+        response.headers["Strict-Transport-Security"] = HSTS
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _protect(response: Response) -> None:
+    headers = response.headers
+    headers["Cache-Control"] = "no-store"
+    headers["Vary"] = "HX-Request"
+    if g.get("is_fragment"):
+        headers["Content-Security-Policy"] = "default-src 'none'"
+        return
+    headers["Content-Security-Policy"] = _content_policy()
+    # Flask-WTF's origin check over https needs a referrer, so not "no-referrer".
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+
+
+def _content_policy() -> str:
+    style = installation.assets.style_source
+    return (
+        f"default-src 'none';style-src 'self' {style};script-src 'self';connect-src 'self';"
+        "img-src 'self' data:;form-action 'self';base-uri 'none';frame-ancestors 'none'"
+    )
+
+
+def _squeeze(response: Response) -> None:
+    if response.direct_passthrough or response.status_code in (204, 304):
+        return
+    body, encoding = compress(response.get_data(), request.headers.get("Accept-Encoding", ""))
+    if encoding:
+        response.set_data(body)
+        response.headers["Content-Encoding"] = encoding
+
+
+def _close(_error: BaseException | None) -> None:
+    if "unit" in g:
+        g.unit.close()
+
+

@@ -1,0 +1,297 @@
+"""Reading threads: a page of messages by key, lists without counting, drafts and kept texts."""
+
+import datetime as dt
+import json
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.people import Person
+from portal.caseload.models import CareTeamMember, Engagement
+from portal.core.crypto import Unreadable, label, open_with
+from portal.core.keyring import Keyring, name_place
+from portal.threads.access import OpenThread, side_of, subject_place
+from portal.threads.models import (
+    Draft,
+    KeptText,
+    Message,
+    Side,
+    Thread,
+    ThreadClosure,
+)
+from portal.vault.keys import OpenVault, Place, Sealed
+from portal.vault.queries import open_for
+
+PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """A message, opened. `text` is None if it was taken back or cannot be read by this person."""
+
+    seq: int
+    author_id: uuid.UUID
+    author_name: str
+    side: Side
+    at: dt.datetime
+    text: str | None
+    taken_back_at: dt.datetime | None
+
+
+_COLUMNS = (
+    Message.seq,
+    Message.id,
+    Message.author_id,
+    Message.side,
+    Message.epoch,
+    Message.sealed,
+    Message.sent_at,
+    Message.taken_back_at,
+    User.name_sealed,
+)
+_NEWEST = (
+    select(*_COLUMNS)
+    .join(User, User.id == Message.author_id)
+    .where(Message.thread_id == bindparam("thread"), Message.seq < bindparam("before"))
+    .order_by(Message.seq.desc())
+    .limit(bindparam("count"))
+)
+_AFTER = (
+    select(*_COLUMNS)
+    .join(User, User.id == Message.author_id)
+    .where(Message.thread_id == bindparam("thread"), Message.seq > bindparam("after"))
+    .order_by(Message.seq)
+    .limit(bindparam("count"))
+)
+_NO_LIMIT = 2**62
+
+
+def messages_before(
+    session: Session,
+    keyring: Keyring,
+    thread: OpenThread,
+    before: int | None = None,
+    count: int = PAGE,
+) -> list[MessageFacts]:
+    """The newest messages, or the newest of those before a number; oldest of them first."""
+    rows = (
+        session.connection()
+        .execute(
+            _NEWEST, {"thread": thread.id, "before": before or _NO_LIMIT, "count": count}
+        )
+        .all()
+    )
+    return [_open(keyring, thread, row) for row in reversed(rows)]
+
+
+def messages_after(
+    session: Session, keyring: Keyring, thread: OpenThread, after: int, count: int = PAGE
+) -> list[MessageFacts]:
+    """What has come since a number, oldest first."""
+    rows = (
+        session.connection()
+        .execute(_AFTER, {"thread": thread.id, "after": after, "count": count})
+        .all()
+    )
+    return [_open(keyring, thread, row) for row in rows]
+
+
+def _open(keyring: Keyring, thread: OpenThread, row: Row[tuple[object, ...]]) -> MessageFacts:
+    return MessageFacts(
+        row.seq,
+        row.author_id,
+        keyring.name(row.name_sealed, name_place("users", "name", row.author_id)),
+        row.side,
+        row.sent_at,
+        _text(thread.vault, row),
+        row.taken_back_at,
+    )
+
+
+def _text(vault: OpenVault, row: Row[tuple[object, ...]]) -> str | None:
+    if row.taken_back_at is not None:
+        return None
+    try:
+        return vault.open(Sealed(row.epoch, row.sealed), message_place(row.id, row.author_id))
+    except Unreadable:
+        return None
+
+
+def message_place(message_id: uuid.UUID, author_id: uuid.UUID) -> Place:
+    return Place("messages", "text", message_id, author_id)
+
+
+@dataclass(frozen=True)
+class ThreadRow:
+    """One line in a list of threads. state: "new", "received", "opened", "answered", "closed"."""
+
+    id: uuid.UUID
+    subject: str
+    last_at: dt.datetime
+    last_is_mine: bool
+    unread: bool
+    state: str
+
+
+def threads_of(
+    session: Session, person: Person, engagement_id: uuid.UUID, vault_id: uuid.UUID
+) -> list[ThreadRow]:
+    """The threads of an engagement, the latest to change first."""
+    vault = open_for(session, person, vault_id)
+    rows = session.execute(
+        select(Thread, ThreadClosure.closed_at)
+        .outerjoin(ThreadClosure, ThreadClosure.thread_id == Thread.id)
+        .where(Thread.engagement_id == engagement_id)
+        .order_by(Thread.last_at.desc(), Thread.id.desc())
+        .limit(100)
+    )
+    return [_thread_row(vault, side_of(person), thread, closed) for thread, closed in rows]
+
+
+def _thread_row(
+    vault: OpenVault, side: Side, thread: Thread, closed_at: dt.datetime | None
+) -> ThreadRow:
+    is_client = side is Side.CLIENT
+    own = thread.last_client_seq if is_client else thread.last_team_seq
+    other = thread.last_team_seq if is_client else thread.last_client_seq
+    own_opened = thread.client_opened_seq if is_client else thread.team_opened_seq
+    other_opened = thread.team_opened_seq if is_client else thread.client_opened_seq
+    unread = other > own_opened
+    return ThreadRow(
+        thread.id,
+        _subject(vault, thread),
+        thread.last_at,
+        own == thread.last_seq,
+        unread,
+        "closed" if closed_at else "new" if unread else _state(own, other, other_opened),
+    )
+
+
+def _state(own: int, other: int, other_opened: int) -> str:
+    if own == 0:
+        return ""
+    if other > own:
+        return "answered"
+    return "opened" if other_opened >= own else "received"
+
+
+def _subject(vault: OpenVault, thread: Thread) -> str:
+    if not vault.can_read(thread.subject_epoch):
+        return ""
+    sealed = Sealed(thread.subject_epoch, thread.subject_sealed)
+    return vault.open(sealed, subject_place(thread.id, thread.begun_by))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What somebody has written and not sent."""
+
+    text: str
+    subject: str
+    at: dt.datetime
+
+
+def draft_place(place_id: uuid.UUID, author_id: uuid.UUID) -> Place:
+    return Place("drafts", "text", place_id, author_id)
+
+
+_DRAFT = select(Draft.epoch, Draft.sealed, Draft.saved_at).where(
+    Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
+)
+
+
+def draft_of(
+    session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID
+) -> Written | None:
+    """The draft this person has in a thread (or, by engagement, of a new one)."""
+    row = session.connection().execute(_DRAFT, {"person": person.id, "place": place_id}).first()
+    if row is None or not vault.can_read(row.epoch):
+        return None
+    opened = vault.open(Sealed(row.epoch, row.sealed), draft_place(place_id, person.id))
+    fields = json.loads(opened)
+    return Written(fields["text"], fields["subject"], row.saved_at)
+
+
+def kept_label(clinic_id: uuid.UUID, place_id: uuid.UUID, kept_id: uuid.UUID) -> bytes:
+    return label(clinic_id, "kept_texts", place_id, kept_id)
+
+
+_KEPT = (
+    select(KeptText.id, KeptText.sealed, KeptText.kept_at)
+    .where(KeptText.author_id == bindparam("person"), KeptText.place_id == bindparam("place"))
+    .order_by(KeptText.id)
+)
+
+
+def kept_texts(session: Session, person: Person, place_id: uuid.UUID) -> list[Written]:
+    """What came from this person, for this place, when nobody was signed in; oldest first."""
+    rows = session.connection().execute(_KEPT, {"person": person.id, "place": place_id}).all()
+    return [
+        Written(
+            open_with(
+                person.private_key, row.sealed, kept_label(person.clinic_id, place_id, row.id)
+            ).decode(),
+            "",
+            row.kept_at,
+        )
+        for row in rows
+    ]
+
+
+def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:
+    return set(
+        session.scalars(select(KeptText.place_id).where(KeptText.author_id == person.id))
+    )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What an engagement has for its care team. Every feature offers it as `waiting_items`."""
+
+    engagement_id: uuid.UUID
+    waiting_since: dt.datetime | None
+    last_at: dt.datetime | None
+
+
+def waiting_items(session: Session, person: Person) -> list[Waiting]:
+    """For every engagement on whose team somebody is: since when a message waits, if one does."""
+    rows = session.execute(
+        select(Thread.engagement_id, func.min(Thread.waiting_since), func.max(Thread.last_at))
+        .join(CareTeamMember, CareTeamMember.engagement_id == Thread.engagement_id)
+        .where(CareTeamMember.user_id == person.id, CareTeamMember.left_at.is_(None))
+        .group_by(Thread.engagement_id)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+_CLIENT = (
+    select(User.id, User.name_sealed)
+    .join(Engagement, Engagement.client_id == User.id)
+    .where(Engagement.id == bindparam("engagement"))
+)
+_TEAM = (
+    select(User.id, User.name_sealed)
+    .join(CareTeamMember, CareTeamMember.user_id == User.id)
+    .where(CareTeamMember.engagement_id == bindparam("engagement"))
+    .where(CareTeamMember.left_at.is_(None))
+    .order_by(CareTeamMember.id)
+)
+
+
+def client_name(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> str:
+    row = session.connection().execute(_CLIENT, {"engagement": engagement_id}).one()
+    return keyring.name(row.name_sealed, name_place("users", "name", row.id))
+
+
+def team_names(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> list[str]:
+    rows = session.connection().execute(_TEAM, {"engagement": engagement_id})
+    return [keyring.name(row.name_sealed, name_place("users", "name", row.id)) for row in rows]
+
+
+def name_of_user(session: Session, keyring: Keyring, user_id: uuid.UUID) -> str:
+    sealed = session.scalar(select(User.name_sealed).where(User.id == user_id))
+    return keyring.name(sealed or b"", name_place("users", "name", user_id))
+

@@ -1,0 +1,489 @@
+"""Writing in threads: drafts, sending once, taking back, closing."""
+
+import datetime as dt
+import json
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.people import Person
+from portal.caseload.models import CareTeamMember, Engagement
+from portal.clinics.queries import ClinicFacts
+from portal.core import audit, clock
+from portal.core.crypto import seal_to
+from portal.core.errors import Conflict, Invalid, NotFound
+from portal.core.ids import new_id
+from portal.core.keyring import Keyring
+from portal.notifications.services import point
+from portal.threads import queries
+from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
+from portal.threads.models import (
+    Draft,
+    KeptText,
+    Message,
+    NoReplyNeeded,
+    ReadMark,
+    Side,
+    Thread,
+    ThreadClosure,
+)
+from portal.threads.nonces import Nonce
+from portal.vault import queries as vaults
+from portal.vault import services as vault_services
+from portal.vault.keys import OpenVault
+
+LONGEST = 8000
+LONGEST_SUBJECT = 100
+MOST_KEPT_TEXTS = 20
+
+
+class ThreadClosed(Conflict):
+    """Nothing can be added to this thread. What was typed can begin a new one."""
+
+    code = "thread_closed"
+
+
+class NonceRefused(Invalid):
+    """The form was not given to this person for this place, or too long ago."""
+
+    code = "form_too_old"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that is stored: the same for the first post and for each repeat of it."""
+
+    thread_id: uuid.UUID
+    seq: int
+
+
+def cleaned(text: str) -> str:
+    """Text as it is counted and stored: one kind of line break, no NULs, no empty edges."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+
+
+def check_text(text: str) -> None:
+    """Raises Invalid if there is nothing to send, or too much. Nothing typed is discarded."""
+    if not text:
+        raise Invalid(text="text_empty")
+    if len(text) > LONGEST:
+        raise Invalid(text="text_too_long", over=len(text) - LONGEST)
+
+
+def send(
+    session: Session,
+    keyring: Keyring,
+    clinic: ClinicFacts,
+    person: Person,
+    thread_id: uuid.UUID,
+    text: str,
+    nonce: Nonce,
+) -> Sent:
+    """Sends once, however often it is asked with the same nonce.
+
+    Raises NotFound, ThreadClosed, NonceRefused, or Invalid for empty or over-long text.
+    """
+    thread = thread_for(session, person, thread_id, to_write=True)
+    if not nonce.was_given_to(keyring, person.id, thread_id):
+        raise NonceRefused
+    known = find_sent(session, person.id, nonce)
+    if known is not None:
+        return known
+    if thread.closed_at is not None:
+        raise ThreadClosed
+    text = cleaned(text)
+    check_text(text)
+    vault = _fresh(session, clinic, person, thread.vault, is_stale=thread.is_stale)
+    sent = _store(session, person, vault, thread.id, thread.last_seq + 1, text, nonce)
+    _count(session, thread.id, thread.side, sent.seq)
+    _forget_draft(session, person, thread.id)
+    _tell_the_others(session, person, thread.engagement_id, thread.id)
+    audit.note(session, person.clinic_id, person.id, "message:send", thread.id, str(sent.seq))
+    return sent
+
+
+def _fresh(
+    session: Session, clinic: ClinicFacts, person: Person, vault: OpenVault, *, is_stale: bool
+) -> OpenVault:
+    if not is_stale:
+        return vault
+    return vault_services.freshen(session, person, vault, clinic.recovery_public_key)
+
+
+_SENT = select(Message.thread_id, Message.seq).where(
+    Message.author_id == bindparam("author"), Message.nonce == bindparam("nonce")
+)
+
+
+def find_sent(session: Session, author_id: uuid.UUID, nonce: Nonce) -> Sent | None:
+    """What a nonce has sent already, if anything."""
+    row = (
+        session.connection().execute(_SENT, {"author": author_id, "nonce": nonce.id}).first()
+    )
+    return Sent(*row) if row else None
+
+
+_INSERT = insert(Message)
+
+
+def _store(
+    session: Session,
+    person: Person,
+    vault: OpenVault,
+    thread_id: uuid.UUID,
+    seq: int,
+    text: str,
+    nonce: Nonce,
+) -> Sent:
+    message_id = new_id()
+    sealed = vault.seal(text, queries.message_place(message_id, person.id))
+    session.connection().execute(
+        _INSERT,
+        {
+            "thread_id": thread_id,
+            "seq": seq,
+            "id": message_id,
+            "clinic_id": person.clinic_id,
+            "author_id": person.id,
+            "side": side_of(person),
+            "epoch": sealed.epoch,
+            "sealed": sealed.blob,
+            "nonce": nonce.id,
+            "sent_at": clock.now(),
+            "taken_back_at": None,
+        },
+    )
+    return Sent(thread_id, seq)
+
+
+_COUNT_CLIENT = (
+    update(Thread)
+    .where(Thread.id == bindparam("thread"))
+    .values(
+        last_seq=bindparam("seq"),
+        last_client_seq=bindparam("seq"),
+        last_at=bindparam("now"),
+        waiting_since=func.coalesce(Thread.waiting_since, bindparam("now", type_=Thread.last_at.type)),
+    )
+)
+_COUNT_TEAM = (
+    update(Thread)
+    .where(Thread.id == bindparam("thread"))
+    .values(
+        last_seq=bindparam("seq"),
+        last_team_seq=bindparam("seq"),
+        last_at=bindparam("now"),
+        waiting_since=None,
+    )
+)
+
+
+def _count(session: Session, thread_id: uuid.UUID, side: Side, seq: int) -> None:
+    query = _COUNT_CLIENT if side is Side.CLIENT else _COUNT_TEAM
+    session.connection().execute(
+        query, {"thread": thread_id, "seq": seq, "now": clock.now()}
+    )
+
+
+_FORGET = delete(Draft).where(
+    Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
+)
+
+
+def _forget_draft(session: Session, person: Person, place_id: uuid.UUID) -> None:
+    session.connection().execute(_FORGET, {"person": person.id, "place": place_id})
+
+
+_OTHERS_CLIENT = select(Engagement.client_id).where(Engagement.id == bindparam("engagement"))
+_OTHERS_TEAM = select(CareTeamMember.user_id).where(
+    CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
+)
+
+
+def _tell_the_others(
+    session: Session, person: Person, engagement_id: uuid.UUID, thread_id: uuid.UUID
+) -> None:
+    query = _OTHERS_CLIENT if person.is_staff else _OTHERS_TEAM
+    rows = session.connection().execute(query, {"engagement": engagement_id}).scalars()
+    for recipient_id in rows.all():
+        point(
+            session,
+            clinic_id=person.clinic_id,
+            recipient_id=recipient_id,
+            cause_kind="thread",
+            cause_id=thread_id,
+        )
+
+
+def begin_thread(
+    session: Session,
+    keyring: Keyring,
+    clinic: ClinicFacts,
+    person: Person,
+    engagement_id: uuid.UUID,
+    *,
+    subject: str,
+    text: str,
+    nonce: Nonce,
+) -> Sent:
+    """A new thread with its first message; once, however often it is asked.
+
+    Raises NotFound, NonceRefused or Invalid.
+    """
+    engagement = _engagement_to_write(session, engagement_id)
+    if not nonce.was_given_to(keyring, person.id, engagement_id):
+        raise NonceRefused
+    known = find_sent(session, person.id, nonce)
+    if known is not None:
+        return known
+    text, subject = cleaned(text), " ".join(subject.split())
+    check_text(text)
+    if not 0 < len(subject) <= LONGEST_SUBJECT:
+        raise Invalid(subject="subject_empty" if not subject else "subject_too_long")
+    vault = vaults.open_for(session, person, engagement.vault_id)
+    vault = vault_services.freshen(session, person, vault, clinic.recovery_public_key)
+    thread_id = _open_thread(session, person, engagement, vault, subject)
+    sent = _store(session, person, vault, thread_id, 1, text, nonce)
+    _count(session, thread_id, side_of(person), sent.seq)
+    _forget_draft(session, person, engagement_id)
+    _tell_the_others(session, person, engagement_id, thread_id)
+    audit.note(session, person.clinic_id, person.id, "thread:begin", thread_id)
+    return sent
+
+
+def _engagement_to_write(session: Session, engagement_id: uuid.UUID) -> Engagement:
+    engagement = session.scalar(
+        select(Engagement).where(Engagement.id == engagement_id).with_for_update()
+    )
+    if engagement is None:
+        raise NotFound
+    return engagement
+
+
+def _open_thread(
+    session: Session, person: Person, engagement: Engagement, vault: OpenVault, subject: str
+) -> uuid.UUID:
+    thread_id, now = new_id(), clock.now()
+    sealed = vault.seal(subject, subject_place(thread_id, person.id))
+    session.add(
+        Thread(
+            id=thread_id,
+            clinic_id=person.clinic_id,
+            engagement_id=engagement.id,
+            vault_id=engagement.vault_id,
+            subject_epoch=sealed.epoch,
+            subject_sealed=sealed.blob,
+            begun_by=person.id,
+            begun_at=now,
+            last_seq=0,
+            last_at=now,
+            last_client_seq=0,
+            last_team_seq=0,
+            client_opened_seq=0,
+            team_opened_seq=0,
+        )
+    )
+    session.flush()
+    return thread_id
+
+
+def save_draft(
+    session: Session,
+    person: Person,
+    vault: OpenVault,
+    place_id: uuid.UUID,
+    *,
+    text: str,
+    subject: str = "",
+    nonce: Nonce | None,
+) -> bool:
+    """Keeps what is being written. False if the form it comes from has been sent meanwhile."""
+    if nonce is not None and find_sent(session, person.id, nonce) is not None:
+        return False
+    fields = {"text": text.replace("\r\n", "\n"), "subject": subject}
+    sealed = vault.seal(json.dumps(fields), queries.draft_place(place_id, person.id))
+    _forget_draft(session, person, place_id)
+    session.execute(
+        insert(Draft).values(
+            author_id=person.id,
+            place_id=place_id,
+            clinic_id=person.clinic_id,
+            epoch=sealed.epoch,
+            sealed=sealed.blob,
+            saved_at=clock.now(),
+        )
+    )
+    return True
+
+
+def discard_draft(session: Session, person: Person, place_id: uuid.UUID) -> None:
+    _forget_draft(session, person, place_id)
+
+
+def keep_for_author(
+    session: Session, keyring: Keyring, place_id: uuid.UUID, text: str, nonce: Nonce
+) -> User | None:
+    """Keeps text that came without a live session, sealed to the one whose form it was in.
+
+    Returns that person, or None if the form was given to nobody who may write in this place.
+    """
+    for author in [*grant_holders(session, place_id), *_engagement_holders(session, place_id)]:
+        if nonce.was_given_to(keyring, author.id, place_id):
+            _keep(session, author, place_id, text, nonce)
+            return author
+    return None
+
+
+def _engagement_holders(session: Session, engagement_id: uuid.UUID) -> list[User]:
+    engagement = session.get(Engagement, engagement_id)
+    if engagement is None:
+        return []
+    holders = vaults.present_holders(session, engagement.vault_id)
+    return list(session.scalars(select(User).where(User.id.in_(holders))))
+
+
+def _keep(session: Session, author: User, place_id: uuid.UUID, text: str, nonce: Nonce) -> None:
+    if find_sent(session, author.id, nonce) is not None or not text.strip():
+        return
+    session.execute(
+        delete(KeptText).where(KeptText.author_id == author.id, KeptText.nonce == nonce.id)
+    )
+    count = session.scalar(select(func.count()).where(KeptText.author_id == author.id)) or 0
+    if count >= MOST_KEPT_TEXTS:
+        raise Conflict(reason="too_many_kept")
+    kept_id = new_id()
+    place = queries.kept_label(author.clinic_id, place_id, kept_id)
+    session.add(
+        KeptText(
+            id=kept_id,
+            clinic_id=author.clinic_id,
+            author_id=author.id,
+            place_id=place_id,
+            nonce=nonce.id,
+            sealed=seal_to(author.public_key, text.replace("\r\n", "\n").encode(), place),
+            kept_at=clock.now(),
+        )
+    )
+    session.flush()
+    audit.note(session, author.clinic_id, None, "text:keep", author.id)
+
+
+def restore_kept(
+    session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID
+) -> None:
+    """Puts kept texts into the draft, after whatever is in it."""
+    kept = queries.kept_texts(session, person, place_id)
+    draft = queries.draft_of(session, person, vault, place_id)
+    texts = [draft.text] if draft and draft.text else []
+    texts += [written.text for written in kept if written.text not in texts]
+    subject = draft.subject if draft else ""
+    save_draft(
+        session, person, vault, place_id, text="\n\n".join(texts), subject=subject, nonce=None
+    )
+    discard_kept(session, person, place_id)
+
+
+def discard_kept(session: Session, person: Person, place_id: uuid.UUID) -> None:
+    session.execute(
+        delete(KeptText).where(KeptText.author_id == person.id, KeptText.place_id == place_id)
+    )
+
+
+def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
+    """Remembers that this person's side has opened everything there is."""
+    now, is_client = clock.now(), thread.side is Side.CLIENT
+    column = Thread.client_opened_seq if is_client else Thread.team_opened_seq
+    session.execute(
+        update(Thread)
+        .where(Thread.id == thread.id, column < thread.last_seq)
+        .values({column: thread.last_seq})
+    )
+    session.execute(
+        delete(ReadMark).where(ReadMark.thread_id == thread.id, ReadMark.reader_id == person.id)
+    )
+    session.execute(
+        insert(ReadMark).values(
+            thread_id=thread.id,
+            reader_id=person.id,
+            clinic_id=person.clinic_id,
+            seq=thread.last_seq,
+            at=now,
+        )
+    )
+
+
+def take_back(session: Session, person: Person, thread_id: uuid.UUID, seq: int) -> None:
+    """Takes one's own message out of the thread while nobody on the other side has opened it.
+
+    The record keeps it. Raises NotFound, or Conflict if it has been opened.
+    """
+    thread = thread_for(session, person, thread_id, to_write=True)
+    message = session.get(Message, (thread_id, seq))
+    if message is None or message.author_id != person.id or message.taken_back_at is not None:
+        raise NotFound
+    if thread.opened_by_other_seq >= seq or thread.last_other_seq > seq:
+        raise Conflict(reason="already_opened")
+    message.taken_back_at = clock.now()
+    session.flush()
+    row = session.get_one(Thread, thread_id, populate_existing=True)
+    row.waiting_since = _waiting_since(session, row)
+    session.flush()
+    audit.note(session, person.clinic_id, person.id, "message:take_back", thread_id, str(seq))
+
+
+def _waiting_since(session: Session, thread: Thread) -> dt.datetime | None:
+    return session.scalar(
+        select(Message.sent_at)
+        .where(
+            Message.thread_id == thread.id,
+            Message.seq > thread.last_team_seq,
+            Message.side == Side.CLIENT,
+            Message.taken_back_at.is_(None),
+        )
+        .order_by(Message.seq)
+        .limit(1)
+    )
+
+
+def say_no_reply_needed(session: Session, person: Person, thread_id: uuid.UUID) -> None:
+    """The newest message needs no reply, says either side. Raises NotFound or ThreadClosed."""
+    thread = thread_for(session, person, thread_id, to_write=True)
+    if thread.closed_at is not None:
+        raise ThreadClosed
+    if thread.no_reply_at is not None:
+        return
+    session.add(
+        NoReplyNeeded(
+            thread_id=thread_id,
+            seq=thread.last_seq,
+            clinic_id=person.clinic_id,
+            said_by=person.id,
+            said_at=clock.now(),
+        )
+    )
+    session.execute(update(Thread).where(Thread.id == thread_id).values(waiting_since=None))
+    session.flush()
+    audit.note(session, person.clinic_id, person.id, "thread:no_reply_needed", thread_id)
+
+
+def close(session: Session, person: Person, thread_id: uuid.UUID) -> None:
+    """Closes a thread for writing; for the care team. Raises NotFound."""
+    thread = thread_for(session, person, thread_id, to_write=True)
+    if thread.side is not Side.TEAM:
+        raise NotFound
+    if thread.closed_at is not None:
+        return
+    session.add(
+        ThreadClosure(
+            thread_id=thread_id,
+            clinic_id=person.clinic_id,
+            closed_by=person.id,
+            closed_at=clock.now(),
+        )
+    )
+    session.execute(update(Thread).where(Thread.id == thread_id).values(waiting_since=None))
+    session.flush()
+    audit.note(session, person.clinic_id, person.id, "thread:close", thread_id)
