@@ -2,6 +2,7 @@
 // late. Written for old phones: no syntax younger than 2015.
 (() => {
   const root = document.documentElement, one = (selector) => document.querySelector(selector);
+  const idle = (root.dataset.idle || '').split(' ');
   let seen = Date.now(), shifts = 0;
 
   const keepDraft = () => {
@@ -11,7 +12,7 @@
     navigator.sendBeacon(draft.dataset.hxPost, new URLSearchParams(new FormData(box.form)));
   };
   const leave = (url) => { keepDraft(); root.hidden = true; location.replace(url); };
-  const checkIdle = () => { if (Date.now() - seen > root.dataset.idle * 1000) leave(root.dataset.gone); };
+  const checkIdle = () => { if (idle[1] && Date.now() - seen > idle[0] * 1000) leave(idle[1]); };
 
   // Browsers keep whole pages in memory for Back. Hidden when left, fetched anew when shown again.
   addEventListener('pagehide', () => { keepDraft(); root.hidden = true; });
