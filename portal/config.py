@@ -92,6 +92,7 @@ class Config:
         """
         reader = _Reader(os.environ if environ is None else environ)
         values = reader.read(for_worker=for_worker)
+        reader.check_pair(values)
         if reader.problems:
             raise ConfigError(reader.problems)
         return cls(**values)
@@ -297,6 +298,14 @@ class _Reader:
             self.problems.append(f"{name} must be {KEY_BYTES} bytes in base64.")
         return key or b""
 
+    def check_pair(self, values: dict[str, Any]) -> None:
+        """A worker with another key than the web seals to could deliver nothing."""
+        private, public = values["worker_private_key"], values["worker_public_key"]
+        if private and public and _public_half(private) != public:
+            self.problems.append(
+                "PORTAL_WORKER_PRIVATE_KEY does not belong to PORTAL_WORKER_PUBLIC_KEY."
+            )
+
     def _worker_private_key(self, data: Path) -> bytes:
         return self._key("PORTAL_WORKER_PRIVATE_KEY", data / "keys/worker.key")
 
@@ -321,6 +330,14 @@ def _decode(text: str) -> bytes | None:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _public_half(private: bytes) -> bytes | None:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    if len(private) != KEY_BYTES:
+        return None
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
 def _are_keys(keys: ServerKeys) -> bool:

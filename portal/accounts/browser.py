@@ -4,27 +4,40 @@ Flask-Login asks who is signed in, Flask-WTF guards every unsafe method; both fi
 a session that is nothing but our own cookie. No other cookie is signed, sent or stored.
 """
 
+import datetime as dt
 import hmac
 import os
+import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
-from flask import Flask, Request, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request, url_for
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import LoginManager, current_user, login_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.datastructures import CallbackDict
 
 from portal.accounts import sessions
+from portal.accounts.devices import device_of
+from portal.accounts.guard import Guard
 from portal.accounts.people import Person
+from portal.accounts.services import Visitor
 from portal.accounts.sessions import Cookie
+from portal.accounts.wording import WORDS
+from portal.clinics.crisis import NATIONAL
+from portal.clinics.queries import ClinicBook, ClinicFacts
+from portal.core import audit, wording
 from portal.core.crypto import same
 from portal.core.database import at_the_end
-from portal.core.web import db, installation
+from portal.core.failures import show_failure
+from portal.core.web import db, installation, page, send_to, unit
 
 TOKEN_BYTES = 16
+# A page that anybody might be reading, and that many people know.
+EXIT_URL = "https://www.weather.gov/"
 View = TypeVar("View", bound=Callable[..., Any])
 
 login_manager = LoginManager()
@@ -187,15 +200,128 @@ def _is_from_here() -> bool:
 form_guard = FormGuard()
 
 
-def init_door(app: Flask, when_refused: Callable[[], Response]) -> None:
-    """`when_refused` answers a visitor who asks for a page of somebody signed in."""
+def guard() -> Guard:
+    return cast(Guard, current_app.extensions["guard"])
+
+
+def here() -> Visitor:
+    """Who is at the door now."""
+    return Visitor(request.remote_addr or "", device_of(request.user_agent.string))
+
+
+def clinic_or_none() -> ClinicFacts | None:
+    """The clinic of whoever is signed in; for a visitor the only one there is, if it is one."""
+    book = cast(ClinicBook, current_app.extensions["clinics"])
+    signed_in = person_or_none()
+    return book.get(db(), signed_in.clinic_id) if signed_in else book.default(db())
+
+
+def clinic() -> ClinicFacts:
+    """The clinic of the person who is signed in."""
+    book = cast(ClinicBook, current_app.extensions["clinics"])
+    return book.get(db(), person().clinic_id)
+
+
+def _for_every_page() -> dict[str, object]:
+    """What layouts need. When the database is away they make do with the national numbers."""
+    if g.get("no_database"):
+        return {"person": None, "crisis": {"lines": NATIONAL}, "exit_url": EXIT_URL}
+    signed_in, facts = person_or_none(), clinic_or_none()
+    return {
+        "person": signed_in,
+        "crisis": {"lines": facts.crisis if facts else NATIONAL},
+        "exit_url": EXIT_URL,
+        "idle_seconds": signed_in.idle_seconds if signed_in else None,
+        "gone_url": url_for("accounts.sign_in", why="signed_out_idle"),
+    }
+
+
+def own_language() -> str | None:
+    if g.get("no_database"):
+        return None
+    signed_in = person_or_none()
+    return signed_in.language if signed_in else None
+
+
+def own_timezone() -> dt.tzinfo | None:
+    if g.get("no_database"):
+        return None
+    facts = clinic_or_none()
+    return ZoneInfo(facts.time_zone) if facts else None
+
+
+def rescued_by(rescue: Callable[..., Response]) -> Callable[[View], View]:
+    """Marks a view whose text must not be lost when there is no live session behind it.
+
+    `rescue` is called with the view's own arguments instead of the view.
+    """
+
+    def mark(view: View) -> View:
+        view.rescue = rescue  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def _rescue() -> Response | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    rescue = getattr(view, "rescue", None)
+    if rescue is None or request.method != "POST":
+        return None
+    response = cast(Response, rescue(**(request.view_args or {})))
+    unit().commit()
+    return response
+
+
+def _turn_away() -> Response:
+    """A visitor asked for a page of somebody signed in."""
+    here_again = request.full_path.rstrip("?") if request.method == "GET" else None
+    if here_again in (None, "/"):
+        return _rescue() or send_to(url_for("accounts.sign_in"))
+    return send_to(url_for("accounts.sign_in", next=here_again))
+
+
+def _refuse_form(_error: CSRFError) -> Response:
+    """A form from another session, or from nowhere. What was typed is kept or shown again."""
+    rescued = _rescue()
+    if rescued is not None:
+        return rescued
+    if request.endpoint == "accounts.enter":
+        typed = request.form.get("user_name", "")
+        problem = wording.say("cookies_needed")
+        return page(
+            "accounts/sign_in.html", status=400, user_name=typed, problem=problem, scripts=False
+        )
+    return show_failure(wording.say("old_page"), 400)
+
+
+def note_refusal() -> None:
+    """An audit entry for whoever asked for something that is not there, or not theirs."""
+    unit().rollback()
+    signed_in = person_or_none()
+    if signed_in is None or request.endpoint is None:
+        return
+    asked = next(
+        (value for value in (request.view_args or {}).values() if isinstance(value, uuid.UUID)), None
+    )
+    audit.note(
+        db(), signed_in.clinic_id, signed_in.id, "access:refuse", asked, request.endpoint
+    )
+    unit().commit()
+
+
+def init_door(app: Flask, door_guard: Guard, clinics: ClinicBook) -> None:
+    app.extensions["guard"], app.extensions["clinics"] = door_guard, clinics
     app.session_interface = Door()
+    wording.teach(WORDS)
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_CHECK_DEFAULT=False)
     login_manager.init_app(app)
     login_manager.session_protection = None
-    login_manager.unauthorized_callback = when_refused
+    login_manager.unauthorized_callback = _turn_away
     form_guard.init_app(app)
     app.jinja_env.globals["csrf_token"] = csrf_token
+    app.register_error_handler(CSRFError, _refuse_form)
+    app.context_processor(_for_every_page)
     app.before_request(_check_door)
 
 

@@ -26,6 +26,7 @@ from portal.accounts.models import (
 )
 from portal.accounts.people import Person
 from portal.clinics.queries import ClinicFacts
+from portal.config import Config
 from portal.core import audit, clock
 from portal.core.crypto import Argon2Cost, PassphraseKeys, Unreadable, passphrase_keys, same
 from portal.core.database import Unit
@@ -452,8 +453,8 @@ def enable(session: Session, user_id: uuid.UUID, by: Person) -> None:
     audit.note(session, by.clinic_id, by.id, "account:enable", user_id)
 
 
-def purge_expired(session: Session) -> int:
-    """Deletes sessions, invitations' codes and network marks whose time is over."""
+def purge_expired(session: Session, _config: Config) -> int:
+    """The clock's chore: deletes sessions and network marks whose time is over."""
     now = clock.now()
     gone = sessions.purge(session)
     stale = delete(KnownNetwork).where(KnownNetwork.seen_at < now - KNOWN_NETWORK_LASTS)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import Row, Select, bindparam, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from portal.config import Config
 from portal.core import clock
 from portal.core.crypto import label
 from portal.core.database import Base, at_the_end
@@ -123,6 +124,31 @@ def _digest(previous: bytes, clinic: uuid.UUID, seq: int, at: dt.datetime, event
     ).digest()
 
 
+def key_file(config: Config) -> Path:
+    """The signing key; only the clock and the administrator's commands read it."""
+    return config.data / "keys" / "audit.key"
+
+
+def ledger_file(config: Config) -> Path:
+    """The checkpoints outside the database. Copy it off the machine from time to time."""
+    return config.data / "audit" / "checkpoints.jsonl"
+
+
+def read_key(config: Config) -> Ed25519PrivateKey:
+    """The signing key, made at the first use."""
+    path = key_file(config)
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
+    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+
+
+def sign_checkpoint(session: Session, config: Config) -> int:
+    """The clock's chore: signs what has grown since the last time."""
+    return sign_checkpoints(session, read_key(config), ledger_file(config))
+
+
 def sign_checkpoints(session: Session, key: Ed25519PrivateKey, ledger: Path) -> int:
     """Signs the head of each chain that has grown; writes the signature here and to the ledger."""
     signed = 0
@@ -212,9 +238,7 @@ def _event(row: Row[tuple[object, ...]]) -> Event:
     return Event(row.clinic_id, row.actor_id, row.action, row.object_id, row.detail)
 
 
-def _checkpoints(
-    session: Session, ledger: Path
-) -> Iterator[tuple[uuid.UUID, int, bytes, bytes]]:
+def _checkpoints(session: Session, ledger: Path) -> Iterator[tuple[uuid.UUID, int, bytes, bytes]]:
     for row in session.scalars(select(AuditCheckpoint)):
         yield row.clinic_id, row.seq, row.head, row.signature
     if ledger.exists():

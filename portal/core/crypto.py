@@ -69,7 +69,9 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def derive(secret: bytes, purpose: str, salt: bytes | None = None, length: int = KEY_BYTES) -> bytes:
+def derive(
+    secret: bytes, purpose: str, salt: bytes | None = None, length: int = KEY_BYTES
+) -> bytes:
     """A key for one purpose, by HKDF-SHA256 (RFC 5869)."""
     return HKDF(hashes.SHA256(), length, salt, VERSION + b"/" + purpose.encode()).derive(secret)
 

@@ -73,20 +73,20 @@ def language() -> str:
 
 
 def day_name(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
-    """"Tue 4 Mar" as the reader's calendar and language have it; with the year if not this one."""
+    """ "Tue 4 Mar" as the reader's calendar and language have it; with the year if not this one."""
     zone = zone or _zone()
     day = moment.astimezone(zone).date()
     return _day(day, language(), day.year != clock.now().astimezone(zone).year)
 
 
 def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
-    """"14:02" on the reader's clock."""
+    """ "14:02" on the reader's clock."""
     local = moment.astimezone(zone or _zone())
     return f"{local.hour:02}:{local.minute:02}"
 
 
 def when(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
-    """"Tue 4 Mar, 14:02"."""
+    """ "Tue 4 Mar, 14:02"."""
     return f"{day_name(moment, zone)}, {clock_time(moment, zone)}"
 
 
@@ -146,9 +146,7 @@ def _keep_choice(response: Response) -> Response:
     """A visitor's choice lasts until the browser closes, or until they sign in."""
     choice = request.args.get("lang")
     if choice in LANGUAGES and choice != request.cookies.get(COOKIE):
-        response.set_cookie(
-            COOKIE, choice, httponly=True, samesite="Lax", secure=request.is_secure
-        )
+        response.set_cookie(COOKIE, choice, httponly=True, samesite="Lax", secure=request.is_secure)
     return response
 
 

@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue, Worker
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import DuplicateJobError
 from rq.job import Job, JobStatus
 
 from portal.config import Config
@@ -72,10 +72,8 @@ class BadJob(Exception):
 class SignedJSON:
     """RQ's serializer: a tag over the bytes, then JSON of one allowed function and one id."""
 
-    # RQ names the serializer of each worker by these two.
-    __qualname__ = "SignedJSON"
-
     def __init__(self, config: Config) -> None:
+        self.__qualname__ = type(self).__qualname__  # RQ asks the serializer for its name
         self._keys = [derive(secret, "queue") for _, secret in config.server_keys]
 
     def dumps(self, content: Any) -> bytes:
@@ -96,8 +94,8 @@ class SignedJSON:
 
 def _is_allowed(content: Any) -> bool:
     match content:
-        case [str(name), None, [str()], {}]:
-            return name in ALLOWED_JOBS
+        case [str(name), None, [str()], dict(named)]:
+            return name in ALLOWED_JOBS and not named
     return False
 
 
@@ -127,8 +125,9 @@ class JobQueue:
         return True
 
     def _enqueue(self, function_name: str, identifier: str) -> None:
+        """One wish waits once. Beside one that is running, or died running, another may wait."""
         job_id = f"{function_name.replace('.', '-')}-{identifier}"
-        for _ in range(2):
+        for name in (job_id, f"{job_id}-again"):
             try:
                 self._queue.enqueue_call(
                     function_name,
@@ -136,28 +135,19 @@ class JobQueue:
                     timeout=JOB_SECONDS,
                     result_ttl=0,
                     failure_ttl=FAILURE_KEPT_SECONDS,
-                    description=job_id,
-                    job_id=job_id,
+                    description=name,
+                    job_id=name,
                     unique=True,
                 )
             except DuplicateJobError:
-                if self._is_waiting(job_id):
+                if self._is_waiting(name):
                     return
             else:
                 return
 
-    def _is_waiting(self, job_id: str) -> bool:
-        """A job of that name that already ran, or died running, makes room for the new one."""
-        try:
-            job = self._queue.job_class.fetch(
-                job_id, connection=self._queue.connection, serializer=self._queue.serializer
-            )
-        except NoSuchJobError:
-            return False
-        if job.get_status() == JobStatus.QUEUED:
-            return True
-        job.delete()
-        return False
+    def _is_waiting(self, name: str) -> bool:
+        status = self._queue.connection.hget(Job.key_for(name), "status")
+        return status == JobStatus.QUEUED.encode()
 
 
 _queue: JobQueue | None = None

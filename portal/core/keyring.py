@@ -55,9 +55,7 @@ class Keyring:
         """A short MAC that proves that this server issued `parts` for `purpose`."""
         return self._mac(self._keys[0][1], purpose, parts)
 
-    def is_stamp(
-        self, stamp: bytes, purpose: str, *parts: bytes | str | int | uuid.UUID
-    ) -> bool:
+    def is_stamp(self, stamp: bytes, purpose: str, *parts: bytes | str | int | uuid.UUID) -> bool:
         return any(same(self._mac(key, purpose, parts), stamp) for _, key in self._keys)
 
     @staticmethod

@@ -7,14 +7,16 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
+# Looked up once: between a fork and an exec nothing may be loaded.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent() -> None:
     """Lets the kernel end this process when its parent dies, however the parent dies."""
-    if sys.platform != "linux":
+    if _LIBC is None:
         return
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
 
@@ -23,7 +25,6 @@ def settle_memory() -> None:
     """After the imports, before the forks: gives back what is free, and keeps the rest shared."""
     gc.collect()
     gc.freeze()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    trim = getattr(_LIBC, "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -184,5 +184,3 @@ def _squeeze(response: Response) -> None:
 def _close(_error: BaseException | None) -> None:
     if "unit" in g:
         g.unit.close()
-
-

@@ -213,6 +213,7 @@ def _tell_the_others(
             session,
             clinic_id=person.clinic_id,
             recipient_id=recipient_id,
+            kind="waiting",
             cause_kind="thread",
             cause_id=thread_id,
         )

@@ -1,0 +1,119 @@
+"""When something goes wrong: a calm page that says what to do next, with what was typed still there."""
+
+import errno
+import logging
+from collections.abc import Callable
+
+from flask import Response, g, request, url_for
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from portal.core import wording
+from portal.core.errors import DomainError
+from portal.core.i18n import lazy as _
+from portal.core.web import Portal, page, unit
+
+log = logging.getLogger("portal.failures")
+
+WORDS = {
+    "not_found": _("There is nothing here. The address may be old, or it is not yours to open."),
+    "refused": _("That did not match. Please check it and try again."),
+    "throttled": _("There were too many tries. Please wait a while and try again."),
+    "busy": _("Many people are signing in right now. Please try again in a few seconds."),
+    "invalid": _("Something is missing or does not fit. Please check it."),
+    "conflict": _("This has changed since you opened the page. Please look again."),
+    "not_possible": _("That cannot be done now."),
+    "too_large": _("That is too long to send at once. Please send it in parts."),
+    "not_allowed": _("That cannot be done here."),
+    "old_page": _("This page was open for too long. Nothing was lost. Please try again."),
+    "broken": _("Something broke on our side. Please try again in a minute."),
+    "away": _(
+        "We cannot save right now. Your words are still in the box. Please try again in a minute."
+    ),
+    "full": _("We have no room to save right now. Your words are still in the box. We are on it."),
+}
+HEADING = _("This did not work")
+HEADING_NOT_FOUND = _("Not found")
+BY_STATUS = {404: "not_found", 405: "not_allowed", 413: "too_large", 429: "throttled"}
+
+OnRefusal = Callable[[], None]
+
+
+def init_failures(app: Portal, on_refusal: OnRefusal) -> None:
+    """`on_refusal` leaves an audit entry when something was asked for that is not there."""
+    wording.teach(WORDS)
+
+    def refuse(error: DomainError) -> Response:
+        if error.status == 404:
+            on_refusal()
+        return _answer(error.code, error.status)
+
+    app.register_error_handler(DomainError, refuse)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SQLAlchemyError, _database)
+    app.register_error_handler(TimeoutError, _database)
+    app.register_error_handler(Exception, _broken)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code in (301, 302, 303, 307, 308):
+        return Response(
+            status=error.code, headers=[("Location", error.get_response().location or "/")]
+        )
+    status = error.code or 500
+    return _answer(BY_STATUS.get(status, "not_possible"), status)
+
+
+def _database(error: Exception) -> Response:
+    log.error("database: %s", type(getattr(error, "orig", None) or error).__name__)
+    g.no_database = True
+    is_full = _is_full(error)
+    return _answer("full" if is_full else "away", 507 if is_full else 503)
+
+
+def _is_full(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    text = str(cause)
+    return "disk is full" in text or "No space left" in text or "disk I/O error" in text
+
+
+def _broken(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return _database(error)
+    # The type and the place, never the message: it may quote what somebody typed.
+    place = _place(error)
+    log.error(
+        "broken: %s at %s, %s %s", type(error).__name__, place, request.method, request.endpoint
+    )
+    g.no_database = True
+    return _answer("broken", 500)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
+
+
+def _answer(code: str, status: int) -> Response:
+    if "unit" in g:
+        unit().rollback()
+    return show_failure(wording.say(code), status, is_missing=status == 404)
+
+
+def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
+    """The page for anything that did not work. What was typed is in it, ready to be sent again."""
+    typed = request.form.get("text", "") if request.method == "POST" and status != 413 else ""
+    fields = {
+        name: request.form[name] for name in ("nonce", "after", "subject") if name in request.form
+    }
+    return page(
+        "errors/error.html",
+        status=status,
+        heading=HEADING_NOT_FOUND if is_missing else HEADING,
+        text=text,
+        kept=typed or None,
+        kept_fields=fields,
+        retry_url=request.path if typed else None if is_missing else url_for("home.index"),
+    )

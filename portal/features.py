@@ -1,0 +1,46 @@
+"""Which features there are. Deleting one is deleting its folders and its lines here."""
+
+from portal.accounts import browser
+from portal.accounts import routes as accounts
+from portal.accounts.guard import Guard
+from portal.caseload import routes as caseload
+from portal.caseload.wording import WORDS as CASELOAD_WORDS
+from portal.clinics.queries import ClinicBook
+from portal.config import Config
+from portal.core import wording
+from portal.core.failures import init_failures
+from portal.core.i18n import init_i18n
+from portal.core.slots import Slots
+from portal.core.throttle import Throttle
+from portal.core.web import Portal
+from portal.home import routes as home
+from portal.home.wording import WORDS as HOME_WORDS
+from portal.threads import routes as threads
+from portal.threads.wording import WORDS as THREAD_WORDS
+
+# Argon2id fills a core and 64 MiB. Two at once on the machine; one more of each process may wait.
+SIGN_IN_PLACES, SIGN_IN_WAITING = 2, 2
+
+
+def wire(app: Portal, config: Config) -> None:
+    keyring = app.extensions["portal"].keyring
+    guard = Guard(keyring, Throttle(config.queue_url), _slots(config))
+    init_i18n(app, browser.own_language, browser.own_timezone)
+    browser.init_door(app, guard, ClinicBook(keyring))
+    init_failures(app, browser.note_refusal)
+    for words in (CASELOAD_WORDS, THREAD_WORDS, HOME_WORDS):
+        wording.teach(words)
+    for blueprint in (accounts.bp, caseload.bp, threads.bp, home.bp):
+        app.register_blueprint(blueprint)
+    if config.demo:
+        from portal.demo import routes as demo
+
+        app.register_blueprint(demo.bp)
+
+
+def _slots(config: Config) -> Slots:
+    return Slots(
+        config.data / "slots", "sign-in", places=SIGN_IN_PLACES, waiting=SIGN_IN_WAITING
+    )
+
+

@@ -1,0 +1,272 @@
+"""The first page of each role, a client's page for the care team, and the administrator's pages."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from portal.accounts import queries as people
+from portal.accounts import services as accounts
+from portal.accounts.browser import clinic, person
+from portal.accounts.models import Role
+from portal.accounts.queries import PersonFacts
+from portal.accounts.routes import pending_notices
+from portal.accounts.services import INVITATION_LASTS
+from portal.caseload import queries as caseload
+from portal.caseload import services as caseload_services
+from portal.caseload.access import engagement_for_team
+from portal.caseload.forms import checked_name
+from portal.caseload.routes import colleagues, team_rows
+from portal.caseload.wording import ROLES
+from portal.core import audit, clock, wording
+from portal.core.errors import Conflict, Invalid, NotFound
+from portal.core.failures import show_failure
+from portal.core.i18n import LANGUAGES, _n
+from portal.core.web import db, installation, page
+from portal.home.wording import STATES
+from portal.threads import pages as threads_pages
+from portal.threads import queries as threads
+
+bp = Blueprint("home", __name__)
+
+# What every feature offers for the care team's list, oldest first; a new feature is added here.
+QUEUES = (threads.waiting_items,)
+STAFF_ROLES = (Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR)
+
+
+@bp.get("/")
+def index() -> Response:
+    if person().role is Role.CLIENT:
+        return _client_home()
+    if person().role is Role.ADMINISTRATOR:
+        return _people_page()
+    return _queue()
+
+
+def _client_home() -> Response:
+    engagement = caseload.engagement_of_client(db(), person().id)
+    if engagement is None:
+        return page("threads/index.html", threads=[], notices=pending_notices())
+    rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
+    names = threads.team_names(db(), installation.keyring, engagement.id)
+    audit.note(db(), person().clinic_id, person().id, "threads:list", engagement.id)
+    return page(
+        "threads/index.html",
+        threads=threads_pages.list_rows(rows, names),
+        unsent=_unsent(engagement.id, rows),
+        new_url=threads_pages.new_thread_url(engagement.id),
+        reading_url=url_for("caseload.reading", engagement_id=engagement.id),
+        notices=pending_notices(),
+    )
+
+
+def _unsent(engagement_id: uuid.UUID, rows: list[threads.ThreadRow]) -> list[dict[str, str]]:
+    """Where words wait that came when nobody was signed in any more."""
+    places = threads.places_with_kept_texts(db(), person())
+    waiting = [
+        {"url": threads_pages.thread_url(row.id), "subject": row.subject}
+        for row in rows
+        if row.id in places
+    ]
+    if engagement_id in places:
+        waiting.append({"url": threads_pages.new_thread_url(engagement_id), "subject": ""})
+    return waiting
+
+
+def _queue() -> Response:
+    audit.note(db(), person().clinic_id, person().id, "queue:open", person().id)
+    return page(
+        "caseload/index.html",
+        rows=_queue_rows(),
+        invite_url=url_for("caseload.invite"),
+        notices=pending_notices(),
+    )
+
+
+def _queue_rows() -> list[dict[str, Any]]:
+    """Clients with something waiting, the oldest first; then the others, the latest first."""
+    items = {item.engagement_id: item for queue in QUEUES for item in queue(db(), person())}
+    engagements = caseload.engagements_of_team_member(db(), installation.keyring, person())
+    rows = [_queue_row(engagement, items.get(engagement.id)) for engagement in engagements]
+    waiting = sorted((r for r in rows if r["waiting_since"]), key=lambda r: r["waiting_since"])
+    long_ago = dt.datetime.min.replace(tzinfo=dt.UTC)
+    others = [row for row in rows if not row["waiting_since"]]
+    return waiting + sorted(others, key=lambda r: r["last_at"] or long_ago, reverse=True)
+
+
+def _queue_row(
+    engagement: caseload.EngagementFacts, item: threads.Waiting | None
+) -> dict[str, Any]:
+    since = item.waiting_since if item else None
+    return {
+        "url": url_for("home.client", engagement_id=engagement.id),
+        "name": engagement.client_name,
+        "waiting_since": since,
+        "waiting_text": _how_long(since) if since else "",
+        "last_at": item.last_at if item else None,
+        "team": "",
+    }
+
+
+def _how_long(since: dt.datetime) -> str:
+    hours = int((clock.now() - since).total_seconds() // 3600)
+    if hours < 24:
+        return _n("%(num)s hour", "%(num)s hours", max(hours, 1))
+    return _n("%(num)s day", "%(num)s days", hours // 24)
+
+
+@bp.get("/clients/<id:engagement_id>")
+def client(engagement_id: uuid.UUID) -> Response:
+    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
+    rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
+    audit.note(db(), person().clinic_id, person().id, "engagement:open", engagement.id)
+    team = team_rows(engagement_id)
+    on_team = {member["id"] for member in team}
+    return page(
+        "caseload/show.html",
+        client={"name": engagement.client_name, "has_come": engagement.client_has_come},
+        invite_url=(
+            None
+            if engagement.client_has_come
+            else url_for("caseload.invite_again", engagement_id=engagement_id)
+        ),
+        threads=threads_pages.list_rows(rows, []),
+        unsent=_unsent(engagement.id, rows),
+        team=team,
+        people=[one for one in colleagues() if one["id"] not in on_team],
+        add_url=url_for("caseload.add_to_team", engagement_id=engagement_id),
+        new_url=threads_pages.new_thread_url(engagement_id),
+    )
+
+
+def _administrator() -> None:
+    if person().role is not Role.ADMINISTRATOR:
+        raise NotFound
+
+
+@bp.get("/people", endpoint="people")
+def show_people() -> Response:
+    _administrator()
+    return _people_page()
+
+
+def _people_page(*, problem: str | None = None) -> Response:
+    audit.note(db(), person().clinic_id, person().id, "people:open", person().clinic_id)
+    everybody = people.people_of(db(), installation.keyring, person().clinic_id)
+    return page(
+        "home/people.html",
+        status=422 if problem else 200,
+        people=[_person_row(one) for one in everybody],
+        invite_url=url_for("home.invite"),
+        roles={role.value: ROLES[role.value] for role in STAFF_ROLES},
+        role=request.form.get("role"),
+        name=request.form.get("name"),
+        languages=LANGUAGES,
+        problem=problem,
+        notices=pending_notices(),
+    )
+
+
+def _person_row(one: PersonFacts) -> dict[str, Any]:
+    return {
+        "url": url_for("home.show_person", user_id=one.id),
+        "name": one.name,
+        "user_name": one.user_name,
+        "role": ROLES[one.role.value],
+        "state": STATES[one.state],
+        "since": one.since,
+    }
+
+
+@bp.post("/people")
+def invite() -> Response:
+    _administrator()
+    try:
+        name, role = checked_name(request.form.get("name")), _staff_role()
+    except Invalid as invalid:
+        return _people_page(problem=wording.say(str(next(iter(invalid.details.values())))))
+    language = request.form.get("language", "en")
+    invited = accounts.invite(
+        db(), installation.keyring, clinic(), role=role, name=name,
+        language=language if language in LANGUAGES else "en", by=person(),
+    )  # fmt: skip
+    return _invited_page(name, invited.code)
+
+
+def _staff_role() -> Role:
+    """Clients are invited by those who will write to them, never here. Raises Invalid."""
+    chosen = request.form.get("role", "")
+    if chosen not in {role.value for role in STAFF_ROLES}:
+        raise Invalid(role="invalid")
+    return Role(chosen)
+
+
+def _invited_page(name: str, code: str) -> Response:
+    return page(
+        "caseload/invited.html",
+        name=name,
+        code=code,
+        link=f"{installation.config.base_url}{url_for('accounts.invitation')}",
+        expires_at=clock.now() + INVITATION_LASTS,
+        continue_url=url_for("home.people"),
+    )
+
+
+@bp.get("/people/<id:user_id>")
+def show_person(user_id: uuid.UUID) -> Response:
+    _administrator()
+    return _person_page(user_id)
+
+
+def _person_page(user_id: uuid.UUID, *, notice: str | None = None) -> Response:
+    one = _someone(user_id)
+    is_oneself = one.id == person().id
+    audit.note(db(), person().clinic_id, person().id, "person:open", one.id)
+    return page(
+        "home/person.html",
+        someone=_person_row(one),
+        invite_url=_action("home.invite_again", one, one.state == "invited" and one.role.is_staff),
+        disable_url=_action("home.disable", one, one.state != "disabled" and not is_oneself),
+        enable_url=_action("home.enable", one, one.state == "disabled"),
+        notice=notice,
+    )
+
+
+def _action(endpoint: str, one: PersonFacts, condition: bool) -> str | None:
+    return url_for(endpoint, user_id=one.id) if condition else None
+
+
+def _someone(user_id: uuid.UUID) -> PersonFacts:
+    one = people.find_person(db(), installation.keyring, person().clinic_id, user_id)
+    if one is None:
+        raise NotFound
+    return one
+
+
+@bp.post("/people/<id:user_id>/disable")
+def disable(user_id: uuid.UUID) -> Response:
+    _administrator()
+    try:
+        caseload_services.disable_person(db(), person(), user_id)
+    except Conflict as conflict:
+        return show_failure(wording.say(str(conflict.details["reason"])), 409)
+    return _person_page(user_id, notice=wording.say("account_off"))
+
+
+@bp.post("/people/<id:user_id>/enable")
+def enable(user_id: uuid.UUID) -> Response:
+    _administrator()
+    accounts.enable(db(), _someone(user_id).id, person())
+    return _person_page(user_id, notice=wording.say("account_on"))
+
+
+@bp.post("/people/<id:user_id>/invitation")
+def invite_again(user_id: uuid.UUID) -> Response:
+    _administrator()
+    one = _someone(user_id)
+    if not one.role.is_staff:
+        raise NotFound
+    invited = accounts.invite_again(db(), clinic(), one.id, person())
+    return _invited_page(one.name, invited.code)
+
