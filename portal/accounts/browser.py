@@ -225,12 +225,19 @@ def clinic() -> ClinicFacts:
 def _for_every_page() -> dict[str, object]:
     """What layouts need. When the database is away they make do with the national numbers."""
     if g.get("no_database"):
-        return {"person": None, "crisis": {"lines": NATIONAL}, "exit_url": EXIT_URL}
+        return {
+            "person": None,
+            "crisis": {"lines": NATIONAL},
+            "exit_url": EXIT_URL,
+            "csrf_token": csrf_token,
+        }
     signed_in, facts = person_or_none(), clinic_or_none()
     return {
         "person": signed_in,
         "crisis": {"lines": facts.crisis if facts else NATIONAL},
         "exit_url": EXIT_URL,
+        # Flask-WTF puts its own into every page, which is not masked.
+        "csrf_token": csrf_token,
         "idle_seconds": signed_in.idle_seconds if signed_in else None,
         "gone_url": url_for("accounts.sign_in", why="signed_out_idle"),
     }
@@ -319,7 +326,6 @@ def init_door(app: Flask, door_guard: Guard, clinics: ClinicBook) -> None:
     login_manager.session_protection = None
     login_manager.unauthorized_callback = _turn_away
     form_guard.init_app(app)
-    app.jinja_env.globals["csrf_token"] = csrf_token
     app.register_error_handler(CSRFError, _refuse_form)
     app.context_processor(_for_every_page)
     app.before_request(_check_door)

@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class DiscreetLogger(Logger):  # type: ignore[misc]
+class DiscreetLogger(Logger):
     """Writes method, status and route: no address, no query, no id of anything."""
 
     FORMAT: ClassVar[str] = "%s %s %s %d ms"
@@ -54,7 +54,7 @@ class DiscreetLogger(Logger):  # type: ignore[misc]
         self.error_log.warning(msg, *args, **kwargs)
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):
     """gunicorn with our settings, around an application that the caller makes."""
 
     def __init__(self, config: Config, bind: str | None = None) -> None:
