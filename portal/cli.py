@@ -13,7 +13,7 @@ from portal.config import Config, ConfigError
 
 # Each offers register(cli: click.Group) -> None. The commands of a feature are only looked for
 # when the name is none of ours.
-FEATURES = ("portal.clinics.cli", "portal.accounts.cli", "portal.demo.cli")
+FEATURES = ("portal.clinics.cli", "portal.vault.cli", "portal.demo.cli")
 
 
 class Portal(click.Group):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import Row, Select, bindparam, func, insert, select, text
+from sqlalchemy import BigInteger, Row, Select, bindparam, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.config import Config
@@ -32,7 +32,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
 
     clinic_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[dt.datetime]
     actor_id: Mapped[uuid.UUID | None]
     action: Mapped[str]
@@ -45,7 +45,7 @@ class AuditCheckpoint(Base):
     __tablename__ = "audit_checkpoints"
 
     clinic_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     head: Mapped[bytes]
     signed_at: Mapped[dt.datetime]
     signature: Mapped[bytes]

@@ -5,6 +5,7 @@ DATA/postbox/mail.jsonl or DATA/postbox/sms.jsonl.
 """
 
 import json
+import logging
 import signal
 import threading
 from email import message_from_bytes
@@ -82,6 +83,8 @@ class TextCatcher(BaseHTTPRequestHandler):
 
 def run_postbox(config: Config) -> None:
     """Catches mail and texts at the addresses of the settings until a signal comes."""
+    # It would log who mail is for.
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())

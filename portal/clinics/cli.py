@@ -1,0 +1,56 @@
+"""Commands for the database and the audit trail."""
+
+import click
+
+from portal.cli import read_config
+
+
+def register(cli: click.Group) -> None:
+    cli.add_command(migrate)
+    cli.add_command(audit_group)
+    cli.add_command(static)
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the shape this version needs."""
+    from portal.core.database import Database
+    from portal.core.schema import upgrade
+
+    upgrade(Database(read_config().database_url))
+    click.echo("The database is up to date.")
+
+
+@click.group("audit")
+def audit_group() -> None:
+    """The audit trail: who did what, when."""
+
+
+@audit_group.command("verify")
+def verify() -> None:
+    """Check that nothing in the audit trail was changed, taken out or cut off."""
+    from portal.core import audit
+    from portal.core.database import Database
+
+    config = read_config()
+    key = audit.read_key(config).public_key()
+    with Database(config.database_url).reading() as session:
+        problems = audit.verify(session, key, audit.ledger_file(config))
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise click.ClickException(f"the audit trail is not whole: {len(problems)} problem(s).")
+    click.echo("The audit trail is whole.")
+
+
+@click.command()
+@click.option("--to", "folder", required=True, type=click.Path(file_okay=False))
+def static(folder: str) -> None:
+    """Write the static files, compressed ahead of time, for a reverse proxy."""
+    from pathlib import Path
+
+    from portal.core.assets import Assets
+    from portal.core.resources import resource
+
+    count = Assets(resource("static")).write_to(Path(folder))
+    click.echo(f"{count} files written to {folder}.")
