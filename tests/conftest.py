@@ -14,6 +14,8 @@ from portal.core.crypto import KeyPair
 from portal.core.database import Base, Database
 from tests import servers
 
+pytest_plugins = ["tests.cast"]
+
 IN_CI = os.environ.get("CI") == "true"
 
 

@@ -66,7 +66,7 @@ _AFTER = (
     .order_by(Message.seq)
     .limit(bindparam("count"))
 )
-_NO_LIMIT = 2**62
+_NO_LIMIT = 2**31 - 1
 
 
 def messages_before(
