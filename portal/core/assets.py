@@ -77,7 +77,7 @@ class Assets:
         """Our own files lose what only people need, and learn the addresses of those they name."""
         if "vendor" in name:
             return text
-        text = re.sub(r"/\*[\s\S]*?\*/\s*|^\s*//.*$", "", text, flags=re.M)
+        text = re.sub(r"/\*[\s\S]*?\*/\s*|^\s*//.*$", "", text, flags=re.MULTILINE)
         text = re.sub(r"\n\s*", "\n" if name.endswith(".js") else "", text).strip()
         return re.sub(r"asset:([\w./-]+)", lambda match: self.url(match[1]), text)
 

@@ -1,7 +1,6 @@
 """The only maker of markup: people's plain text made safe, and the program's own few lines."""
 
 import re
-from typing import Any
 
 from flask import Flask
 from jinja2 import TemplateNotFound
@@ -10,7 +9,9 @@ from markupsafe import Markup
 
 # Bare addresses as people write them. Neither quotes nor angle brackets can be part of one, which
 # is what makes the href below safe to build.
-ADDRESS = re.compile(r"""\b(?:https?://[^\s<>"'`]{3,2000}|tel:\+?[0-9][0-9().-]{2,30})""", re.I)
+ADDRESS = re.compile(
+    r"""\b(?:https?://[^\s<>"'`]{3,2000}|tel:\+?[0-9][0-9().-]{2,30})""", re.IGNORECASE
+)
 INCLUDE = re.compile(r"{% include '([\w/.-]+)' %}\n?")
 AFTER_AN_ADDRESS = ".,;:!?)]}*_"
 
@@ -44,15 +45,15 @@ class LeanSource(Extension):
     one up for each page costs more than all else that a small partial does.
     """
 
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        whole = INCLUDE.sub(lambda match: self._partial(match[1], filename), source)
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja names all three
+        whole = INCLUDE.sub(lambda match: self._partial(match[1]), source)
         return re.sub(r"\n\s+", "\n", whole)
 
-    def _partial(self, name: str, filename: str | None) -> str:
+    def _partial(self, name: str) -> str:
         loader = self.environment.loader
         if loader is None:
             raise TemplateNotFound(name)
-        return self.preprocess(loader.get_source(self.environment, name)[0], name, filename)
+        return self.preprocess(loader.get_source(self.environment, name)[0], name)
 
 
 def _escape(text: str) -> str:

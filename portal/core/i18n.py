@@ -11,13 +11,13 @@ from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, Response, has_request_context, request
+from flask import Flask, Response, g, has_request_context, request
 from flask_babel import Babel, LazyString, get_locale, get_timezone
 
 from portal.core import clock
@@ -26,6 +26,14 @@ LANGUAGES = {"en": "English", "es": "Español"}
 SOURCE = "en"
 COOKIE = "lang"
 PACKAGE = Path(__file__).parents[1]
+
+
+class Reader:
+    """Whom a page is for, as far as days and words go."""
+
+    def __init__(self, language: str, zone: dt.tzinfo) -> None:
+        self.language, self.zone = language, zone
+        self.year = clock.now().astimezone(zone).year
 
 
 class Speaker:
@@ -68,25 +76,24 @@ def lazy(message: str, **values: object) -> Any:
 
 def language() -> str:
     """The language of this request: "en" or "es"; English outside of a request."""
-    locale = get_locale()
-    return str(locale.language) if locale else SOURCE
+    return _reader().language
 
 
 def day_name(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
-    """ "Tue 4 Mar" as the reader's calendar and language have it; with the year if not this one."""
-    zone = zone or _zone()
-    day = moment.astimezone(zone).date()
-    return _day(day, language(), day.year != clock.now().astimezone(zone).year)
+    """As "Tue 4 Mar", on the reader's calendar and in their language; with the year if not this."""
+    reader = _reader()
+    day = moment.astimezone(zone or reader.zone).date()
+    return _day(day, reader.language, day.year != reader.year)
 
 
 def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
-    """ "14:02" on the reader's clock."""
-    local = moment.astimezone(zone or _zone())
+    """As "14:02", on the reader's clock."""
+    local = moment.astimezone(zone or _reader().zone)
     return f"{local.hour:02}:{local.minute:02}"
 
 
 def when(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
-    """ "Tue 4 Mar, 14:02"."""
+    """As "Tue 4 Mar, 14:02"."""
     return f"{day_name(moment, zone)}, {clock_time(moment, zone)}"
 
 
@@ -150,9 +157,13 @@ def _keep_choice(response: Response) -> Response:
     return response
 
 
-def _zone() -> dt.tzinfo:
-    zone: dt.tzinfo | None = get_timezone() if has_request_context() else None
-    return zone or dt.UTC
+def _reader() -> Reader:
+    """Found out once for each request: a page asks forty times."""
+    if not has_request_context():
+        return Reader(SOURCE, dt.UTC)
+    if "reader" not in g:
+        g.reader = Reader(get_locale().language, get_timezone())
+    return cast(Reader, g.reader)
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,10 @@
     const box = one('textarea'), draft = one('#saved');
     if (!box || !draft || box.value === box.defaultValue) return;
     box.defaultValue = box.value;
-    navigator.sendBeacon(draft.dataset.hxPost, new URLSearchParams(new FormData(box.form)));
+    fetch(draft.dataset.hxPost, {
+      method: 'POST', keepalive: true, headers: {'HX-Request': 'true'},
+      body: new URLSearchParams(new FormData(box.form))
+    }).catch(() => {});
   };
   const leave = (url) => { keepDraft(); root.hidden = true; location.replace(url); };
   const checkIdle = () => { if (idle[1] && Date.now() - seen > idle[0] * 1000) leave(idle[1]); };
@@ -31,14 +34,26 @@
   const offline = (shown) => { const note = one('#off'); if (note) note.hidden = !shown; };
   document.addEventListener('htmx:before:request', () => offline(false));
   document.addEventListener('htmx:error', () => offline(true));
-  document.addEventListener('htmx:response:error', (event) => offline(!/4[12]/.test(event.detail.ctx.response.status)));
-  document.addEventListener('htmx:after:request', () => { seen = Date.now(); });
+  document.addEventListener('htmx:response:error', (event) => offline(event.detail.ctx.response.status !== 422));
+  document.addEventListener('htmx:after:request', (event) => {
+    const sent = event.detail.ctx, box = one('textarea');
+    seen = Date.now();
+    if (box && sent.request.body && sent.response.status < 400) box.defaultValue = sent.request.body.get('text');
+  });
+  // A day is named once, also where two pieces of the conversation meet.
+  document.addEventListener('htmx:after:swap', () => {
+    let day;
+    document.querySelectorAll('#m h2').forEach((heading) => {
+      if (heading.textContent === day) heading.parentNode.remove();
+      day = heading.textContent;
+    });
+  });
 
   const slow = navigator.connection && /2g/.test(navigator.connection.effectiveType);
   if (!slow && one('[data-hx-post],[data-hx-get]')) addEventListener('load', () => setTimeout(() => {
     const config = document.createElement('meta'), script = document.createElement('script');
     config.name = 'htmx-config';
-    config.content = '{"defaultTimeout":300000,"history":false,"includeIndicatorCSS":false,"noSwap":[204,304,"40x","5xx"]}';
+    config.content = '{"defaultTimeout":300000,"history":false,"includeIndicatorCSS":false,"noSwap":[204,304,"40x","41x",429,"5xx"]}';
     script.src = 'asset:vendor/htmx.min.js';
     document.head.append(config, script);
   }, 1));

@@ -1,0 +1,458 @@
+"""Every page that a person can see, filled as richly as its view may fill it."""
+
+import datetime as dt
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Flask, render_template
+
+from portal.core.assets import init_assets
+from portal.core.html import init_html, text_to_html
+from portal.core.i18n import LANGUAGES, init_i18n
+
+ROOT = Path(__file__).parents[2]
+START = dt.datetime(2026, 3, 2, 8, 15, tzinfo=dt.UTC)
+LONG_NAME = "Maximiliana Fernández-Castellanos de la Torre y Quiñones"
+PROSE = (ROOT / "tests/guards/prose.txt").read_text("utf-8").splitlines()
+CLIENT = SimpleNamespace(name="Rosa Delgado", role="client", is_staff=False)
+CLINICIAN = SimpleNamespace(name=LONG_NAME, role="clinician", is_staff=True)
+ADMINISTRATOR = SimpleNamespace(name="Ines Whitford", role="administrator", is_staff=True)
+CRISIS = SimpleNamespace(
+    lines=[
+        SimpleNamespace(label="Prairie night line 555 0100", href="tel:5550100", by_text=False),
+        SimpleNamespace(label="988", href="tel:988", by_text=False),
+        SimpleNamespace(label="988", href="sms:988", by_text=True),
+        SimpleNamespace(label="911", href="tel:911", by_text=False),
+    ]
+)
+TOKEN = "IjVkZTk0YjQ0ZjY2YzdmOTBhNWRhYzNmMDcyYjJmZDYx"
+THREAD_URL = "/t/AZq3vXb1cO2Zr8kQ0m9TqA"
+
+
+def message(number: int, **more: object) -> SimpleNamespace:
+    """The number-th message of a long talk: one day the client, two days later the clinician."""
+    return SimpleNamespace(
+        seq=number,
+        mine=number % 2 == 1,
+        author="Dana Reyes",
+        at=START + dt.timedelta(hours=19 * number, minutes=7 * number),
+        html=text_to_html(PROSE[(number - 1) % len(PROSE)]),
+        state="answered",
+        can_take_back=False,
+        takeback_url=None,
+        taken_back=False,
+        **more,
+    )
+
+
+def conversation(count: int = 20) -> list[SimpleNamespace]:
+    """Messages whose newest is the reader's own, not opened yet."""
+    messages = [message(number) for number in range(1, count + 1)]
+    newest = messages[-1]
+    newest.mine, newest.state = True, "received"
+    newest.can_take_back, newest.takeback_url = True, "/m/AZq7tYd4eP6Mf1jC9k5WxE/back"
+    return messages
+
+
+def thread(**more: object) -> SimpleNamespace:
+    fields: dict[str, object] = {
+        "url": THREAD_URL,
+        "subject": "Sleep and the quiet house",
+        "closed_at": None,
+        "closed_by": None,
+        "with_names": ["Dana Reyes", "Sam Okafor"],
+        "no_reply_needed": None,
+    }
+    return SimpleNamespace(**(fields | more))
+
+
+def composer(**more: object) -> SimpleNamespace:
+    fields: dict[str, object] = {
+        "text": "",
+        "nonce": "kJ3vQm8sTzW0yLr5aBn2Xg",
+        "saved_at": None,
+        "problem": None,
+        "limit": 8000,
+        "offered": None,
+        "discard_url": None,
+        "draft_url": f"{THREAD_URL}/draft",
+    }
+    return SimpleNamespace(**(fields | more))
+
+
+def open_thread(**more: object) -> dict[str, Any]:
+    """What the thread page gets on an ordinary day."""
+    return {
+        "person": CLIENT,
+        "thread": thread(),
+        "messages": conversation(),
+        "older_url": f"{THREAD_URL}?before=1",
+        "newer_after": 20,
+        "check_url": f"{THREAD_URL}/new",
+        "composer": composer(),
+        "reading_url": "/reading/AZq2pLw0aX5Yd7hR3n8UsB",
+        "close_url": None,
+        "no_reply_url": f"{THREAD_URL}/no-reply",
+        "new_url": None,
+    } | more
+
+
+def listed(subject: str, state: str, **more: object) -> SimpleNamespace:
+    fields: dict[str, object] = {
+        "url": THREAD_URL,
+        "subject": subject,
+        "with_names": ["Dana Reyes", LONG_NAME],
+        "last_at": START,
+        "last_is_mine": False,
+        "unread": False,
+        "state": state,
+    }
+    return SimpleNamespace(**(fields | more))
+
+
+TEAM = [
+    SimpleNamespace(name="Dana Reyes", role="clinician", since=START, remove_url="/x/remove"),
+    SimpleNamespace(name=LONG_NAME, role="supervisor", since=START, remove_url=None),
+]
+PEOPLE = [SimpleNamespace(id="p1", name="Sam Okafor"), SimpleNamespace(id="p2", name=LONG_NAME)]
+THREADS = [
+    listed("Sleep and the quiet house", "new", unread=True),
+    listed("The other thing, and a rather long subject line that has to wrap", "opened"),
+    listed("School", "answered", last_is_mine=True),
+    listed("First weeks", "closed"),
+]
+SESSIONS = [
+    SimpleNamespace(id="s1", started_at=START, seen_at=START, device="Android phone", current=True),
+    SimpleNamespace(id="s2", started_at=START, seen_at=START, device="Windows PC", current=False),
+]
+ACCOUNT = {
+    "person": CLIENT,
+    "sessions": SESSIONS,
+    "languages": LANGUAGES,
+    "problems": {},
+    "notice": "Saved.",
+}
+OFFER = SimpleNamespace(
+    user_name="rosa-delgado",
+    user_name_is_fixed=False,
+    passphrase="copper lantern drift meadow",
+    recovery_code="K7QM-2XWD-9PLA-77TR-0MZC-4HJE-QV2N",
+)
+SIGN_IN = {"user_name": "", "problem": None, "notice": None, "next": None}
+
+# The sample's name: its template and its context.
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sign-in": ("accounts/sign_in.html", SIGN_IN),
+    "sign-in-wrong": (
+        "accounts/sign_in.html",
+        SIGN_IN
+        | {
+            "user_name": "rosa",
+            "problem": "That user name and passphrase do not fit together. Please try again.",
+            "next": THREAD_URL,
+        },
+    ),
+    "signed-out": ("accounts/sign_in.html", SIGN_IN | {"notice": "You are signed out."}),
+    "invitation": ("accounts/invitation.html", {"code": "", "problem": None}),
+    "invitation-wrong": (
+        "accounts/invitation.html",
+        {"code": "K7QM 2XWD", "problem": "We do not know this code. Please check each letter."},
+    ),
+    "welcome": (
+        "accounts/welcome.html",
+        {
+            "mode": "invited",
+            "offer": OFFER,
+            "code": "K7QM",
+            "accept_url": "/accept",
+            "problem": None,
+        },
+    ),
+    "welcome-wrong": (
+        "accounts/welcome.html",
+        {
+            "mode": "recovered",
+            "offer": SimpleNamespace(**(vars(OFFER) | {"user_name_is_fixed": True})),
+            "code": "K7QM",
+            "accept_url": "/accept",
+            "problem": "This is too short. Use 15 letters or more.",
+        },
+    ),
+    "recovery-code": (
+        "accounts/recovery_code.html",
+        {"person": CLIENT, "recovery_code": OFFER.recovery_code},
+    ),
+    "recover": ("accounts/recover.html", {"user_name": "", "problem": None}),
+    "kept": ("accounts/kept.html", SIGN_IN | {"kept_at": START}),
+    "account": ("accounts/show.html", ACCOUNT),
+    "account-wrong": (
+        "accounts/show.html",
+        ACCOUNT
+        | {
+            "problems": {"new": "This passphrase is too short. Use 15 letters or more."},
+            "notice": None,
+        },
+    ),
+    "threads": (
+        "threads/index.html",
+        {
+            "person": CLIENT,
+            "threads": THREADS,
+            "new_url": "/new",
+            "reading_url": "/reading",
+            "notices": ["Your passphrase was set anew. If that was not you, tell us today."],
+            "unsent": [{"url": THREAD_URL, "subject": "School"}, {"url": "/new", "subject": ""}],
+        },
+    ),
+    "threads-none": (
+        "threads/index.html",
+        {"person": CLIENT, "threads": [], "new_url": "/new", "reading_url": "/reading"},
+    ),
+    "thread": ("threads/show.html", open_thread()),
+    "thread-staff": (
+        "threads/show.html",
+        open_thread(
+            person=CLINICIAN,
+            close_url=f"{THREAD_URL}/close",
+            composer=composer(text="Dear Rosa,\n", saved_at=START),
+        ),
+    ),
+    "thread-problem": (
+        "threads/show.html",
+        open_thread(
+            messages=conversation(2),
+            composer=composer(
+                text="Too long " * 40, problem="This is longer than 8,000 letters. Please cut it."
+            ),
+        ),
+    ),
+    "thread-offered": (
+        "threads/show.html",
+        open_thread(
+            messages=conversation(2),
+            older_url=None,
+            thread=thread(no_reply_needed=SimpleNamespace(by="Dana Reyes", at=START)),
+            composer=composer(
+                offered=SimpleNamespace(text=PROSE[0], at=START), discard_url=f"{THREAD_URL}/kept"
+            ),
+        ),
+    ),
+    "thread-closed": (
+        "threads/show.html",
+        open_thread(
+            messages=conversation(3),
+            thread=thread(closed_at=START, closed_by="Dana Reyes"),
+            composer=None,
+            check_url=None,
+            no_reply_url=None,
+            new_url="/new",
+        ),
+    ),
+    "sent": (
+        "threads/sent.html",
+        open_thread(messages=conversation(3), sent_at=START, composer=composer()),
+    ),
+    "new-thread": (
+        "threads/new.html",
+        {
+            "person": CLIENT,
+            "subject": "",
+            "text": "",
+            "nonce": "kJ3vQm8sTzW0yLr5aBn2Xg",
+            "problem": None,
+            "saved_at": None,
+            "action_url": "/new",
+            "draft_url": "/new/draft",
+            "discard_url": "/new/kept",
+            "offered": SimpleNamespace(text=PROSE[2], at=START),
+        },
+    ),
+    "clients": (
+        "caseload/index.html",
+        {
+            "person": CLINICIAN,
+            "rows": [
+                SimpleNamespace(
+                    url="/c/1",
+                    name="Rosa Delgado",
+                    waiting_since=START,
+                    waiting_text="Waiting",
+                    last_at=START,
+                    team="Dana Reyes, Sam Okafor",
+                ),
+                SimpleNamespace(
+                    url="/c/2",
+                    name=LONG_NAME,
+                    waiting_since=None,
+                    waiting_text="",
+                    last_at=START,
+                    team="Dana Reyes",
+                ),
+            ],
+            "invite_url": "/invite",
+        },
+    ),
+    "client": (
+        "caseload/show.html",
+        {
+            "person": CLINICIAN,
+            "client": SimpleNamespace(name="Rosa Delgado", has_come=False),
+            "invite_url": "/invitation",
+            "unsent": [],
+            "threads": THREADS[:2],
+            "new_url": "/new",
+            "team": TEAM,
+            "people": PEOPLE,
+            "add_url": "/add",
+        },
+    ),
+    "reading": ("caseload/reading.html", {"person": CLIENT, "people": TEAM}),
+    "invite": (
+        "caseload/invite.html",
+        {
+            "person": CLINICIAN,
+            "name": "",
+            "user_name": "",
+            "languages": LANGUAGES,
+            "language": "es",
+            "people": PEOPLE,
+            "second": "p2",
+            "problem": None,
+        },
+    ),
+    "invited": (
+        "caseload/invited.html",
+        {
+            "person": CLINICIAN,
+            "name": "Rosa Delgado",
+            "code": "K7QM 2XWD 9PLA 77TR 0MZC 4HJE QV2N",
+            "link": "https://notes.example.org/start",
+            "expires_at": START,
+            "continue_url": "/",
+        },
+    ),
+    "people": (
+        "home/people.html",
+        {
+            "person": ADMINISTRATOR,
+            "problem": None,
+            "people": [
+                SimpleNamespace(
+                    name="Dana Reyes",
+                    user_name="dana",
+                    role="clinician",
+                    state="",
+                    since=START,
+                    url="/p/1",
+                ),
+                SimpleNamespace(
+                    name=LONG_NAME,
+                    user_name="maxi",
+                    role="supervisor",
+                    state="off",
+                    since=START,
+                    url="/p/2",
+                ),
+            ],
+            "invite_url": "/people",
+            "name": "",
+            "role": "clinician",
+            "roles": {"clinician": "Clinician", "supervisor": "Supervisor"},
+            "languages": LANGUAGES,
+            "language": "en",
+        },
+    ),
+    "person": (
+        "home/person.html",
+        {
+            "person": ADMINISTRATOR,
+            "someone": SimpleNamespace(
+                name="Dana Reyes", user_name="dana", role="clinician", state="", since=START
+            ),
+            "notice": None,
+            "problem": None,
+            "invite_url": "/p/1/invitation",
+            "disable_url": "/p/1/disable",
+            "enable_url": None,
+        },
+    ),
+    "error": (
+        "errors/error.html",
+        {
+            "heading": "Something is not working",
+            "text": "It is not your fault. Please wait a minute and try again.",
+            "kept": None,
+            "retry_url": "/",
+        },
+    ),
+    "error-kept": (
+        "errors/error.html",
+        {
+            "person": CLIENT,
+            "heading": "We could not save this yet",
+            "text": "Your words are still here. Please wait a minute and try again.",
+            "kept": PROSE[2],
+            "kept_fields": {"nonce": "kJ3vQm8sTzW0yLr5aBn2Xg"},
+            "retry_url": THREAD_URL,
+        },
+    ),
+    "postbox": (
+        "demo/postbox.html",
+        {
+            "mails": [
+                SimpleNamespace(
+                    to="rosa@example.org",
+                    subject="A new item",
+                    body="You have a new item. Sign in when it is private:\nhttps://notes.example.org",
+                    at=START,
+                )
+            ],
+            "texts": [],
+        },
+    ),
+}
+
+FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sent": (
+        "threads/_sent.html",
+        open_thread(messages=conversation(1), sent_at=START),
+    ),
+    "checked": (
+        "threads/_checked.html",
+        open_thread(messages=[message(3)], checked_at=START),
+    ),
+    "checked-none": (
+        "threads/_checked.html",
+        open_thread(messages=[], checked_at=START),
+    ),
+    "saved": ("threads/_saved.html", {"composer": composer(saved_at=START)}),
+    "older": ("threads/_older.html", open_thread()),
+}
+
+
+def sample_app(language: str | None = None) -> Flask:
+    """An app with templates and nothing behind them."""
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
+    init_html(app)
+    init_i18n(app, own_language=lambda: language)
+    init_assets(app, ROOT / "static")
+    app.jinja_env.globals.update(
+        url_for=lambda endpoint, **_: "/" + endpoint.replace(".", "/"),
+        csrf_token=lambda: TOKEN,
+    )
+    return app
+
+
+def render(app: Flask, template: str, context: dict[str, Any], **request_options: Any) -> str:
+    """The page as a browser gets it; request_options: headers and the like."""
+    everywhere: dict[str, Any] = {
+        "person": None,
+        "crisis": CRISIS,
+        "scripts": bool(context.get("person")),
+        "exit_url": "https://weather.example.org/",
+        "gone_url": "/gone",
+        "idle_seconds": 1800 if context.get("person") else None,
+    }
+    with app.test_request_context("/", **request_options):
+        return render_template(template, **(everywhere | context))
