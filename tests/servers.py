@@ -3,6 +3,7 @@
 import contextlib
 import email
 import json
+import logging
 import os
 import pwd
 import shutil
@@ -101,6 +102,8 @@ class MailServer:
 
 @contextlib.contextmanager
 def mail_server() -> Iterator[MailServer]:
+    # What the portal logs is tested; what this server logs would drown it.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     server = MailServer(port=free_port())
     controller = Controller(server, hostname="127.0.0.1", port=server.port)
     controller.start()
@@ -142,7 +145,7 @@ def gateway() -> Iterator[Gateway]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     desk.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield desk

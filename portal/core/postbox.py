@@ -96,6 +96,8 @@ def run_postbox(config: Config) -> None:
 
 def open_postbox(config: Config) -> tuple[Controller, ThreadingHTTPServer]:
     """Starts both servers in threads of this process, where PORTAL_SMTP_URL and _SMS_URL point."""
+    # The library would log every address.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     postbox = Postbox(config.data / "postbox")
     smtp, sms = urlsplit(config.smtp_url or ""), urlsplit(config.sms_url or "")
     mail = Controller(MailCatcher(postbox), hostname=smtp.hostname, port=smtp.port or 25)

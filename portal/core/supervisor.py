@@ -208,6 +208,7 @@ def queue_command(config: Config) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": str(folder / "valkey.log"),
         "enable-debug-command": "no",
         "enable-module-command": "no",
     }
