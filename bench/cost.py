@@ -1,14 +1,25 @@
 """Server cost by direct WSGI calls: the portal against the floor, by turns in one run."""
 
 import io
+import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from werkzeug.test import EnvironBuilder
+
+from bench.floor import Floor
+from bench.letters import LETTERS
+from bench.report import Line, Section
+from bench.stage import Correspondent, Stage, hidden_fields
+from portal import create_app
+
+READ_LIMIT, SEND_LIMIT = 2.0, 2.5
+ENCODINGS = ("br", "zstd")
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -88,7 +99,7 @@ class Ratio:
     floor: float
 
 
-def compare(portal: Side, floor: Side, rounds: int = 25, times: int = 20) -> Ratio:
+def compare(portal: Side, floor: Side, rounds: int = 15, times: int = 15) -> Ratio:
     """Runs both by turns, first one then the other leading; the median of the rounds' ratios."""
     portal.run(times)
     floor.run(times)
@@ -106,3 +117,71 @@ def _round(portal: Side, floor: Side, times: int, swap: bool) -> float:
         return portal.run(times) / below
     above = portal.run(times)
     return above / floor.run(times)
+
+
+def measure(folder: Path) -> Section:
+    """A thread page and a send, in each encoding that browsers take, as multiples of the floor."""
+    floor = Floor(folder)
+    with Stage(folder / "data") as stage:
+        portal = _Calls(stage, stage.correspondent("Ada Lind"))
+        lines = [line for encoding in ENCODINGS for line in portal.lines(floor, encoding)]
+        how = (
+            "CPU time of the process by direct WSGI calls, portal and floor by turns, "
+            "median of the rounds' ratios; audit rows on the disk (WAL, synchronous=FULL)."
+        )
+    return Section("Server cost", how, tuple(lines))
+
+
+class _Calls:
+    """The portal's side: calls to make as one signed-in correspondent."""
+
+    def __init__(self, stage: Stage, who: Correspondent) -> None:
+        self.stage, self.who, self.app = stage, who, create_app(stage.config)
+        page = get(who.path, stage.config.base_url, **self._headers("identity")).to(self.app)[1]
+        self.after = who.count
+        self.token = hidden_fields(page.decode())["csrf_token"]
+
+    def lines(self, floor: Floor, encoding: str) -> Iterator[Line]:
+        """One encoding's lines: a read, a send with HTMX, a send without scripts."""
+        below = {"Cookie": floor.cookie, "Accept_Encoding": encoding}
+        read = Side("floor", floor.app, lambda: get(floor.path, **below))
+        send = Side("floor", floor.app, lambda: post(floor.path, _floor_form(floor), **below))
+        page = compare(Side("portal", self.app, lambda: self.read(encoding)), read)
+        yield from _told(f"thread page, {encoding}", page, READ_LIMIT)
+        sent = compare(
+            Side("portal", self.app, lambda: self.send(encoding, HX_Request="true")), send
+        )
+        yield from _told(f"send with HTMX, {encoding}", sent, SEND_LIMIT)
+        plain = compare(Side("portal", self.app, lambda: self.send(encoding)), send)
+        yield from _told(f"send without scripts, {encoding}", plain, None)
+
+    def read(self, encoding: str) -> Call:
+        """The thread page, in a running visit."""
+        return get(self.who.path, self.stage.config.base_url, **self._headers(encoding))
+
+    def send(self, encoding: str, **more: str) -> Call:
+        """A letter with a nonce of its own."""
+        form = {
+            "csrf_token": self.token,
+            "nonce": self.stage.nonce(self.who),
+            "after": str(self.after),
+            "text": LETTERS[0],
+            "action": "send",
+        }
+        self.after += 1
+        headers = self._headers(encoding) | more
+        return post(self.who.path, form, self.stage.config.base_url, **headers)
+
+    def _headers(self, encoding: str) -> dict[str, str]:
+        headers = self.stage.headers(self.who, encoding)
+        return {name.replace("-", "_"): value for name, value in headers.items()}
+
+
+def _floor_form(floor: Floor) -> dict[str, str]:
+    return {"token": floor.token(), "nonce": secrets.token_urlsafe(16), "text": LETTERS[0]}
+
+
+def _told(name: str, cost: Ratio, limit: float | None) -> Iterator[Line]:
+    yield Line(f"{name}: portal", cost.portal, "µs")
+    yield Line(f"{name}: floor", cost.floor, "µs")
+    yield Line(f"{name}: portal / floor", cost.ratio, "×", limit)

@@ -8,12 +8,24 @@ eight others of the same alphabet.
 
 import random
 import re
+import secrets
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from bench.cost import get
+from bench.report import Line, Section
+from bench.stage import Stage
+from portal import create_app
+from portal.core.compress import compress
 
 GUESS = 8
-WRONG_GUESSES = 4
+PAGES = 4
 TRIALS = 300
+GAIN_LIMIT = 0.3
+FOUND = 3.0
+ENCODINGS = ("gzip", "br", "zstd")
 
 Render = Callable[[str], bytes]
 Encode = Callable[[bytes], bytes]
@@ -21,26 +33,30 @@ Encode = Callable[[bytes], bytes]
 
 def mean_gain(
     render: Render,
-    secrets: Callable[[bytes], list[str]],
+    find: Callable[[bytes], list[str]],
     encodings: Mapping[str, Encode],
     trials: int = TRIALS,
     seed: int = 1,
 ) -> dict[str, float]:
     """Bytes that a right guess saves on average, for each encoding.
 
-    `render` gives the uncompressed page with a guess put in; `secrets` finds what must stay
+    `render` gives the uncompressed page with a guess put in; `find` tells what must stay
     secret in a page.
     """
     chance = random.Random(seed)  # noqa: S311 - guesses, not keys
     gains: dict[str, list[float]] = {name: [] for name in encodings}
     for _ in range(trials):
-        right = _part(chance.choice(secrets(render("x" * GUESS))), chance)
-        pages = [render(_other(right, chance)) for _ in range(WRONG_GUESSES)]
-        hit = render(right)
+        right = _part(chance.choice(find(render("x" * GUESS))), chance)
+        missed = [render(_other(right, chance)) for _ in range(PAGES)]
+        hit = [render(right) for _ in range(PAGES)]
         for name, encode in encodings.items():
-            missed = statistics.mean(len(encode(page)) for page in pages)
-            gains[name].append(missed - len(encode(hit)))
+            gains[name].append(_mean_length(encode, missed) - _mean_length(encode, hit))
     return {name: statistics.mean(values) for name, values in gains.items()}
+
+
+def _mean_length(encode: Encode, pages: list[bytes]) -> float:
+    """Every page has a new mask, whose letters alone change its length by a byte or two."""
+    return statistics.mean(len(encode(page)) for page in pages)
 
 
 def tokens_named(*fields: str) -> Callable[[bytes], list[str]]:
@@ -67,3 +83,58 @@ def _other(right: str, chance: random.Random) -> str:
     while "".join(letters) == right and len(set(letters)) > 1:
         chance.shuffle(letters)
     return "".join(letters)
+
+
+def measure(folder: Path) -> Section:
+    """The sign-in page and the thread page; and a page with an unmasked token, to show that the
+    test would find a leak."""
+    lines: list[Line] = []
+    with Stage(folder) as stage:
+        pages = _Pages(stage)
+        for name, render in (("sign-in page", pages.sign_in), ("thread page", pages.thread)):
+            lines += _gains(name, render, GAIN_LIMIT)
+        control = _gains("control with a fixed token", pages.unmasked, None)
+        lines += control
+    found = all(line.figure > FOUND for line in control)
+    lines.append(Line("control leaks that went unnoticed", 0 if found else 1, limit=0))
+    how = f"Mean bytes that a right guess of {GUESS} characters saves, {TRIALS} trials each."
+    return Section("What compression gives away", how, tuple(lines))
+
+
+def _gains(name: str, render: Render, limit: float | None) -> Iterator[Line]:
+    encodings = {one: partial(_length_of, one) for one in ENCODINGS}
+    gains = mean_gain(render, tokens_named("csrf_token"), encodings)
+    for encoding, gain in gains.items():
+        yield Line(f"{name}, {encoding}", gain, "B", limit)
+
+
+def _length_of(encoding: str, page: bytes) -> bytes:
+    return compress(page, encoding)[0]
+
+
+class _Pages:
+    """Pages of the portal with something put in that a stranger chose."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.app, self.base = create_app(stage.config), stage.config.base_url
+        self.who = stage.correspondent("Ada Lind")
+        self.headers = stage.headers(self.who)
+        self.fixed = secrets.token_urlsafe(32)
+
+    def sign_in(self, guess: str) -> bytes:
+        """The one page that repeats what its address says: the user name to sign in with."""
+        return get(f"/sign-in?user_name={guess}", self.base).to(self.app)[1]
+
+    def thread(self, guess: str) -> bytes:
+        """A thread with the guess in the box, as if somebody had been made to write it."""
+        page = get(self.who.path, self.base, **self.headers_for_call()).to(self.app)[1]
+        return page.replace(b"</textarea>", guess.encode() + b"</textarea>")
+
+    def unmasked(self, guess: str) -> bytes:
+        """The thread page as it would be if its token were the same on every page."""
+        field = re.compile(rb'(name=csrf_token value=")[^"]*')
+        return field.sub(rb"\g<1>" + self.fixed.encode(), self.thread(guess))
+
+    def headers_for_call(self) -> dict[str, str]:
+        """The browser's headers as `get` takes them."""
+        return {name.replace("-", "_"): value for name, value in self.headers.items()}

@@ -4,10 +4,11 @@ One thread and a selector, so that the driver takes little of the machine it mea
 slow answer on one connection delays no other.
 """
 
+import re
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 HEAD_END = b"\r\n\r\n"
@@ -22,18 +23,28 @@ class Answer:
     head: bytes = b""
     body: bytes = b""
 
+    @property
+    def text(self) -> str:
+        """The body of an answer that was asked for uncompressed."""
+        return self.body.decode()
+
+    @property
+    def cookie(self) -> str:
+        """The cookies that came with the answer, as they go back."""
+        found = re.findall(rb"(?im)^set-cookie: ([^;\r\n]+)", self.head)
+        return "; ".join(one.decode() for one in found)
+
+
+Requests = Generator[bytes, Answer, None]
+"""Raw requests one after another, each but the first made knowing the answer before it."""
+
 
 @dataclass
 class Visitor:
-    """One kept connection and the requests it makes, one after another.
+    """One kept connection and the requests it makes; the visit ends when they do."""
 
-    `requests` is asked for the next raw request each time an answer is complete; it may read
-    `last` to follow up on it. Returning None ends the visit.
-    """
-
-    requests: Callable[["Visitor"], bytes | None]
+    requests: Requests
     answers: list[Answer] = field(default_factory=list)
-    last: Answer | None = None
     _socket: socket.socket | None = None
     _received: bytes = b""
     _began: float = 0.0
@@ -46,11 +57,13 @@ class Visitor:
 
     def ask(self) -> bool:
         """Sends the next request; false when there is none."""
-        request = self.requests(self)
-        if request is None or self._socket is None:
+        assert self._socket is not None
+        try:
+            raw = self.requests.send(self.answers[-1]) if self.answers else next(self.requests)
+        except StopIteration:
             return False
         self._received, self._began = b"", time.perf_counter()
-        self._socket.sendall(request)
+        self._socket.sendall(raw)
         return True
 
     def hear(self) -> bool:
@@ -64,8 +77,7 @@ class Visitor:
         if not found or len(body) < _length(head):
             return False
         seconds = time.perf_counter() - self._began
-        self.last = Answer(int(head.split(b" ", 2)[1]), seconds, head, body)
-        self.answers.append(self.last)
+        self.answers.append(Answer(int(head.split(b" ", 2)[1]), seconds, head, body))
         return True
 
     def leave(self, selector: selectors.BaseSelector) -> None:
