@@ -91,8 +91,12 @@ def gateway() -> Iterator[servers.Gateway]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[servers.PostgreSQL]:
     """One PostgreSQL server for each process of the test run."""
-    # Not in pytest's own folder, which no other user may enter.
-    with tempfile.TemporaryDirectory(prefix="portal-pg-", ignore_cleanup_errors=True) as folder:
+    # Not in pytest's own folder, which no other user may enter; in memory, where copying a
+    # database takes a tenth of the time.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(
+        prefix="portal-pg-", dir=memory, ignore_cleanup_errors=True
+    ) as folder:
         Path(folder).chmod(0o755)
         server = servers.PostgreSQL(Path(folder), servers.find_postgresql(Path(folder)))
         server.start()
