@@ -39,8 +39,4 @@ def wire(app: Portal, config: Config) -> None:
 
 
 def _slots(config: Config) -> Slots:
-    return Slots(
-        config.data / "slots", "sign-in", places=SIGN_IN_PLACES, waiting=SIGN_IN_WAITING
-    )
-
-
+    return Slots(config.data / "slots", "sign-in", places=SIGN_IN_PLACES, waiting=SIGN_IN_WAITING)

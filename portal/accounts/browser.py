@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Request, Response, current_app, g, request, url_for
+from flask import Flask, Request, Response, current_app, g, request, session, url_for
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import LoginManager, current_user, login_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -36,6 +36,7 @@ from portal.core.failures import show_failure
 from portal.core.web import db, installation, page, send_to, unit
 
 TOKEN_BYTES = 16
+VISITOR_LENGTH = 22
 # A page that anybody might be reading, and that many people know.
 EXIT_URL = "https://www.weather.gov/"
 View = TypeVar("View", bound=Callable[..., Any])
@@ -61,7 +62,7 @@ class DoorSession(CallbackDict[str, Any], SessionMixin):
         if self.cookie is not None:
             return self.cookie.secret
         if self.visitor is None:
-            self.visitor = self.send_cookie = urlsafe_b64encode(os.urandom(TOKEN_BYTES)).decode()[:22]
+            self.visitor = self.send_cookie = _random_text()
         return self.visitor.encode()
 
     def begin(self, cookie: Cookie) -> None:
@@ -73,24 +74,23 @@ class DoorSession(CallbackDict[str, Any], SessionMixin):
         self.cookie, self.visitor, self.send_cookie = None, None, ""
 
 
+def _random_text() -> str:
+    return urlsafe_b64encode(os.urandom(TOKEN_BYTES)).decode()[:VISITOR_LENGTH]
+
+
 class Door(SessionInterface):
     """Reads and writes the one cookie. It is never refreshed: the server keeps the time."""
 
-    @staticmethod
-    def cookie_name(app: Flask) -> str:
-        return "__Host-p" if installation.config.secure_cookies else "p"
-
     def open_session(self, app: Flask, request: Request) -> DoorSession:
-        with app.app_context():
-            text = request.cookies.get(self.cookie_name(app))
+        text = request.cookies.get(self.get_cookie_name(app))
         cookie = Cookie.parse(text)
-        is_visitor = cookie is None and text is not None and len(text) == 22
+        is_visitor = cookie is None and text is not None and len(text) == VISITOR_LENGTH
         return DoorSession(cookie, text if is_visitor else None)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not isinstance(session, DoorSession) or session.send_cookie is None:
             return
-        name, secure = self.cookie_name(app), installation.config.secure_cookies
+        name, secure = self.get_cookie_name(app), self.get_cookie_secure(app)
         if session.send_cookie:
             response.set_cookie(
                 name, session.send_cookie, secure=secure, httponly=True, samesite="Lax", path="/"
@@ -100,16 +100,9 @@ class Door(SessionInterface):
             # "cache" would cost the next visit its stylesheet; pages are never stored anyhow.
             response.headers["Clear-Site-Data"] = '"storage"'
 
-    def is_null_session(self, obj: object) -> bool:
-        return False
-
 
 def _session() -> DoorSession:
-    from flask import session
-
-    door = session._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(door, DoorSession)
-    return door
+    return cast(DoorSession, session._get_current_object())  # type: ignore[attr-defined]
 
 
 @login_manager.user_loader
@@ -131,7 +124,6 @@ def begin_session(cookie: Cookie) -> None:
     """Signs this browser in, with a session that a service has begun."""
     _session().begin(cookie)
     signed_in = sessions.find(db(), installation.keyring, cookie)
-    assert signed_in is not None
     login_user(signed_in)
     g.pop("csrf_token", None)
 
@@ -308,11 +300,14 @@ def note_refusal() -> None:
     signed_in = person_or_none()
     if signed_in is None or request.endpoint is None:
         return
-    asked = next(
-        (value for value in (request.view_args or {}).values() if isinstance(value, uuid.UUID)), None
-    )
+    asked = [value for value in (request.view_args or {}).values() if isinstance(value, uuid.UUID)]
     audit.note(
-        db(), signed_in.clinic_id, signed_in.id, "access:refuse", asked, request.endpoint
+        db(),
+        signed_in.clinic_id,
+        signed_in.id,
+        "access:refuse",
+        asked[0] if asked else None,
+        request.endpoint,
     )
     unit().commit()
 
@@ -321,7 +316,13 @@ def init_door(app: Flask, door_guard: Guard, clinics: ClinicBook) -> None:
     app.extensions["guard"], app.extensions["clinics"] = door_guard, clinics
     app.session_interface = Door()
     wording.teach(WORDS)
-    app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_CHECK_DEFAULT=False)
+    is_secure = app.extensions["portal"].config.secure_cookies
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-p" if is_secure else "p",
+        SESSION_COOKIE_SECURE=is_secure,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=False,
+    )
     login_manager.init_app(app)
     login_manager.session_protection = None
     login_manager.unauthorized_callback = _turn_away

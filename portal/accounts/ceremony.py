@@ -2,8 +2,8 @@
 
 Three steps, of which the middle one happens on a machine that is not the server:
 1. `request` writes a file with the person's escrow, which only the offline recovery key opens.
-2. `open` needs two custodians' shares. It makes a fresh recovery code, prints it for the person, and
-   writes a reply in which the private key is wrapped under that code.
+2. `open` needs two custodians' shares. It makes a fresh recovery code, prints it for the person,
+   and writes a reply in which the private key is wrapped under that code.
 3. `finish` stores the wrap, ends the person's sessions, and has the person told.
 The recovery key never comes near the server, and the server never sees the private key.
 """

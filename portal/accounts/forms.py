@@ -1,9 +1,9 @@
 """What people type into the account pages."""
 
-from portal.core.forms import Form
 from wtforms import HiddenField, PasswordField, StringField
 
 from portal.accounts.services import Choice
+from portal.core.forms import Form
 
 
 class SignInForm(Form):

@@ -106,9 +106,7 @@ def keep_wrap(session: Session, owner: Owner, kind: WrapKind, sealed: bytes) -> 
 
 
 def drop_wrap(session: Session, owner: Owner, kind: WrapKind) -> None:
-    session.execute(
-        delete(KeyWrap).where(KeyWrap.user_id == owner.user_id, KeyWrap.kind == kind)
-    )
+    session.execute(delete(KeyWrap).where(KeyWrap.user_id == owner.user_id, KeyWrap.kind == kind))
 
 
 def set_lock(user: User, session: Session, lock: Lock) -> None:

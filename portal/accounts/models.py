@@ -28,7 +28,7 @@ class Role(enum.StrEnum):
 class WrapKind(enum.StrEnum):
     """What can unlock a private key."""
 
-    PASSPHRASE = "passphrase"
+    PASSPHRASE = "passphrase"  # noqa: S105 - the name of a kind
     RECOVERY_CODE = "recovery_code"
     INVITATION = "invitation"
     ESCROW = "escrow"

@@ -26,7 +26,7 @@ def user_name_lookup(keyring: Keyring, user_name: str) -> bytes:
     return keyring.lookup("user_name", normalised(user_name))
 
 
-def find_for_sign_in(session: Session, lookup: bytes) -> Row[tuple[User, bytes]] | None:
+def find_for_sign_in(session: Session, lookup: bytes) -> Row[User, bytes] | None:
     """A user who may sign in, with their passphrase wrap."""
     return session.execute(
         select(User, KeyWrap.sealed)
@@ -132,9 +132,7 @@ def find_person(
     return _facts(keyring, row[0], row[1]) if row else None
 
 
-def clinicians_of(
-    session: Session, keyring: Keyring, clinic_id: uuid.UUID
-) -> list[PersonFacts]:
+def clinicians_of(session: Session, keyring: Keyring, clinic_id: uuid.UUID) -> list[PersonFacts]:
     """Who may be on a care team: clinicians and supervisors who have not been disabled."""
     rows = session.scalars(
         select(User)

@@ -258,5 +258,3 @@ def pending_notices() -> list[str]:
         unit().write()
         services.mark_notices_seen(db(), notices)
     return [f"{wording.say(notice.code)}" for notice in notices]
-
-

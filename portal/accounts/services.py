@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from portal.accounts import keys, names, passphrases, queries, sessions
 from portal.accounts.guard import Guard
 from portal.accounts.models import (
-
     Disablement,
     Invitation,
     KnownNetwork,
@@ -29,7 +28,7 @@ from portal.clinics.queries import ClinicFacts
 from portal.config import Config
 from portal.core import audit, clock
 from portal.core.crypto import Argon2Cost, PassphraseKeys, Unreadable, passphrase_keys, same
-from portal.core.database import Unit
+from portal.core.database import Unit, changed
 from portal.core.errors import Conflict, Invalid, NotFound, Refused
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring, name_place
@@ -210,7 +209,7 @@ def redeem(
             Invitation.user_id == user.id, Invitation.code_lookup == keys.code_lookup(code)
         )
     )
-    if not used.rowcount:
+    if not changed(used):
         raise Refused
     if user.user_name_lookup is None:
         _set_user_name(unit.session, guard.keyring, user, choice.user_name)
@@ -232,7 +231,12 @@ def _unwrap(session: Session, owner: keys.Owner, code: str, kind: WrapKind) -> b
 
 
 def _lock(
-    unit: Unit, guard: Guard, owner: keys.Owner, private_key: bytes, choice: Choice, clinic_name: str
+    unit: Unit,
+    guard: Guard,
+    owner: keys.Owner,
+    private_key: bytes,
+    choice: Choice,
+    clinic_name: str,
 ) -> keys.Lock:
     passphrase = names.cleaned_passphrase(choice.passphrase)
     problems = passphrases.problems(passphrase, choice.user_name, clinic_name)
@@ -458,6 +462,4 @@ def purge_expired(session: Session, _config: Config) -> int:
     now = clock.now()
     gone = sessions.purge(session)
     stale = delete(KnownNetwork).where(KnownNetwork.seen_at < now - KNOWN_NETWORK_LASTS)
-    return gone + int(session.execute(stale).rowcount)
-
-
+    return gone + changed(session.execute(stale))

@@ -18,6 +18,7 @@ from portal.accounts.models import BrowserSession, Disablement, User
 from portal.accounts.people import Person
 from portal.core import clock
 from portal.core.crypto import Box, Unreadable, derive, digest, label
+from portal.core.database import changed
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring, name_place
 
@@ -164,9 +165,7 @@ def needs_touch(person: Person) -> bool:
 
 def touch(session: Session, person: Person) -> None:
     """Remembers that the person was active just now."""
-    session.connection().execute(
-        _TOUCH, {"session_id": person.session_id, "now": clock.now()}
-    )
+    session.connection().execute(_TOUCH, {"session_id": person.session_id, "now": clock.now()})
 
 
 def end(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> bool:
@@ -176,18 +175,18 @@ def end(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> bool:
             BrowserSession.id == session_id, BrowserSession.user_id == user_id
         )
     )
-    return bool(done.rowcount)
+    return changed(done) > 0
 
 
 def end_all(session: Session, user_id: uuid.UUID, *, but: uuid.UUID | None = None) -> int:
     query = delete(BrowserSession).where(BrowserSession.user_id == user_id)
     if but is not None:
         query = query.where(BrowserSession.id != but)
-    return int(session.execute(query).rowcount)
+    return changed(session.execute(query))
 
 
 def purge(session: Session) -> int:
-    """Deletes what has expired for good; idle sessions die when looked up, and here at the latest."""
+    """Deletes what has expired; idle sessions die when looked up, and here at the latest."""
     now = clock.now()
     idle = now - STAFF_MOST
     done = session.execute(
@@ -195,7 +194,7 @@ def purge(session: Session) -> int:
             (BrowserSession.expires_at < now) | (BrowserSession.seen_at < idle)
         )
     )
-    return int(done.rowcount)
+    return changed(done)
 
 
 @dataclass(frozen=True)
@@ -220,5 +219,3 @@ def list_for(session: Session, person: Person) -> list[SessionFacts]:
         for row in rows
         if _is_alive(row.seen_at, row.idle_seconds, row.expires_at)
     ]
-
-

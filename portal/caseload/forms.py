@@ -2,11 +2,11 @@
 
 import uuid
 
-from portal.core.forms import Form
 from wtforms import SelectField, StringField
 
 from portal.caseload.services import NewClient
 from portal.core.errors import Invalid
+from portal.core.forms import Form
 from portal.core.i18n import LANGUAGES
 from portal.core.ids import parse
 
@@ -26,7 +26,7 @@ def checked_name(typed: str | None) -> str:
 class InviteForm(Form):
     name = StringField()
     user_name = StringField()
-    language = SelectField(choices=list(LANGUAGES), validate_choice=False)
+    language = SelectField(choices=list(LANGUAGES.items()), validate_choice=False)
     second = StringField()
 
     def client(self) -> NewClient:

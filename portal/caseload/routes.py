@@ -30,9 +30,7 @@ def _clinical() -> None:
 def colleagues() -> list[dict[str, str]]:
     """Everybody else who may be on a care team, for a list to choose from."""
     everybody = people.clinicians_of(db(), installation.keyring, person().clinic_id)
-    return [
-        {"id": short(one.id), "name": one.name} for one in everybody if one.id != person().id
-    ]
+    return [{"id": short(one.id), "name": one.name} for one in everybody if one.id != person().id]
 
 
 @bp.get("/clients/invite")
@@ -145,5 +143,3 @@ def team_rows(engagement_id: uuid.UUID) -> list[dict[str, object]]:
         }
         for one in team
     ]
-
-

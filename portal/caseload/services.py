@@ -200,4 +200,3 @@ def invite_client_again(
     invited = accounts.invite_again(session, clinic, engagement.client_id, by)
     vault_services.rekey_holder(session, by, vault, Holder(invited.user_id, invited.public_key))
     return invited.code
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CrisisLine:
-    """A number to call or text. `label` is what people read, e.g. "988" or "Night line 555 0100"."""
+    """A number to call or text. `label` is what people read, e.g. "Night line 555 0100"."""
 
     label: str
     number: str

@@ -58,9 +58,7 @@ class ClinicBook:
         self._default = None
 
     def _open(self, clinic: Clinic) -> ClinicFacts:
-        name = self._keyring.open_text(
-            clinic.name_sealed, name_place("clinics", "name", clinic.id)
-        )
+        name = self._keyring.open_text(clinic.name_sealed, name_place("clinics", "name", clinic.id))
         lines = self._keyring.open_text(
             clinic.crisis_sealed, name_place("clinics", "crisis", clinic.id)
         )

@@ -59,6 +59,16 @@ class Assets:
         """The file that an address names, or None: also for an older version's address."""
         return self._by_url.get(url)
 
+    def write_to(self, folder: Path) -> int:
+        """Writes every file as it is served, plain and compressed, for a reverse proxy."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for url, asset in self._by_url.items():
+            target = folder / url.rpartition("/")[2]
+            target.write_bytes(asset.body.plain)
+            target.with_name(f"{target.name}.br").write_bytes(asset.body.br)
+            target.with_name(f"{target.name}.gz").write_bytes(asset.body.gzip)
+        return len(self._by_url)
+
     @property
     def style_source(self) -> str:
         """What the Content-Security-Policy must allow for the stylesheet inside a page."""

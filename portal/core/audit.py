@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -165,7 +166,7 @@ def sign_checkpoints(session: Session, key: Ed25519PrivateKey, ledger: Path) -> 
     return signed
 
 
-def _grown_chains() -> Select[tuple[uuid.UUID, int]]:
+def _grown_chains() -> Select[uuid.UUID, int]:
     last = func.max(AuditEntry.seq)
     signed = (
         select(func.max(AuditCheckpoint.seq))
@@ -234,7 +235,7 @@ def _verify_chain(
         heads[(clinic, row.seq)] = row.digest
 
 
-def _event(row: Row[tuple[object, ...]]) -> Event:
+def _event(row: Row[Any]) -> Event:
     return Event(row.clinic_id, row.actor_id, row.action, row.object_id, row.detail)
 
 

@@ -12,16 +12,18 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, ClassVar, Protocol, cast
 
 from sqlalchemy import (
     BigInteger,
     Connection,
+    CursorResult,
     DateTime,
     Dialect,
     Engine,
     LargeBinary,
     MetaData,
+    Result,
     Uuid,
     create_engine,
     event,
@@ -51,7 +53,7 @@ class Id(TypeDecorator[uuid.UUID]):
             return None
         return _uuid_to_bytes
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], Any] | None:
         if dialect.name == "postgresql":
             return None
         return _bytes_to_uuid
@@ -81,7 +83,7 @@ class Moment(TypeDecorator[dt.datetime]):
             return None
         return _moment_to_microseconds
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], Any] | None:
         if dialect.name == "postgresql":
             return _in_utc
         return _microseconds_to_moment
@@ -115,7 +117,7 @@ class Base(DeclarativeBase):
             "ck": "ck_%(table_name)s_%(constraint_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         uuid.UUID: Id(),
         dt.datetime: Moment(),
         bytes: LargeBinary(),
@@ -240,7 +242,7 @@ class Unit:
         self.session.commit()
 
     def commit(self) -> None:
-        """Stores everything, then does what waited for that. Changes nothing if nothing was done."""
+        """Stores everything, then does what waited for that."""
         try:
             self._do_last_things()
             self.session.commit()
@@ -276,6 +278,11 @@ class Unit:
         if self.is_writing:
             self.is_writing = False
             self._database.gate.release()
+
+
+def changed(result: Result[Any]) -> int:
+    """How many rows an UPDATE or DELETE touched."""
+    return int(cast(CursorResult[Any], result).rowcount)
 
 
 def is_sqlite(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""What can go wrong, in words a person can use. Services raise these; one handler answers them."""
+"""What can go wrong. Services raise these; one handler answers them in words for people."""
 
 
 class DomainError(Exception):

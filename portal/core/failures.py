@@ -1,4 +1,4 @@
-"""When something goes wrong: a calm page that says what to do next, with what was typed still there."""
+"""When something goes wrong: a calm page that says what to do next, with what was typed in it."""
 
 import errno
 import logging

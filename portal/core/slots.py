@@ -16,7 +16,7 @@ POLL_SECONDS = 0.02
 class Slots:
     """At most `places` at work on the machine, at most `waiting` threads of this process queued.
 
-    Whoever finds no place in time gets Busy, so that a flood of sign-ins leaves threads for reading.
+    Whoever finds no place in time gets Busy: a flood of sign-ins must leave threads for reading.
     """
 
     def __init__(

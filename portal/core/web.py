@@ -4,8 +4,9 @@ Views answer with `page`, `done` or `send_to`. A full page and a fragment render
 which of them goes out is decided here. The request commits once, at its end; jobs are woken after.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from flask import (
     Flask,
@@ -33,6 +34,8 @@ from portal.core.resources import resource
 
 MOST_BYTES = 256 * 1024
 HSTS = "max-age=63072000; includeSubDomains"
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 htmx = HTMX()
 
@@ -88,9 +91,9 @@ def init_web(app: Portal, config: Config, database: Database, keyring: Keyring) 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
-def reads_first(view):  # type: ignore[no-untyped-def]
+def reads_first(view: View) -> View:
     """Marks a view that does something slow (a passphrase's hash) before it begins to write."""
-    view.reads_first = True
+    view.reads_first = True  # type: ignore[attr-defined]
     return view
 
 

@@ -1,1 +1,1 @@
-"""The demo: a fictional clinic with people and weeks of correspondence, made by the real services."""
+"""The demo: a fictional clinic and weeks of correspondence, made by the real services."""

@@ -68,7 +68,8 @@ def _environment(data: Path, port: int) -> dict[str, str]:
 
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_keys(data)
-    inherited = {name: value for name, value in os.environ.items() if "PORTAL_" not in name}  # noqa: TID251
+    around = os.environ  # noqa: TID251 - handed on to the processes of the demo
+    inherited = {name: value for name, value in around.items() if "PORTAL_" not in name}
     own = {
         "PORTAL_DATA": str(data),
         "PORTAL_DEMO": "1",
@@ -84,7 +85,7 @@ def _environment(data: Path, port: int) -> dict[str, str]:
 
 
 def _accounts(environ: dict[str, str], data: Path) -> list[dict[str, str]]:
-    """The table of accounts. The scene is set in a process of its own, which takes its memory along.
+    """The table of accounts. The scene is set in a process of its own, to keep this one small.
 
     A story that stands already is only brought to this version's shape, and mostly not even that.
     """

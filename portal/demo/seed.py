@@ -1,10 +1,11 @@
-"""Plays the demo's story: the clinic is founded, people come, write and read, each in their time."""
+"""Plays the demo's story: the clinic is founded, people come, write and read in their time."""
 
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -75,8 +76,7 @@ class Seed:
     def clinic(self) -> ClinicFacts:
         with self.database.reading() as session:
             facts = ClinicBook(self.keyring).default(session)
-        assert facts is not None
-        return facts
+        return cast(ClinicFacts, facts)
 
     def _found(self) -> str:
         clinic = self.content.clinic
@@ -88,7 +88,7 @@ class Seed:
             time_zone=clinic.time_zone,
             language=clinic.language,
             administrator=administrator.name,
-            crisis_lines=tuple(CrisisLine(l.label, l.number) for l in clinic.crisis_lines),
+            crisis_lines=tuple(CrisisLine(one.label, one.number) for one in clinic.crisis_lines),
         )
         return founded.administrator_code
 
@@ -114,7 +114,7 @@ class Seed:
     def _clients_come(self) -> None:
         for key, member in self.content.cast.items():
             if member.role == "client":
-                first, second, *others = self.content.care_teams[key]
+                first, second = self.content.care_teams[key]
                 with self.database.writing() as session:
                     client = NewClient(member.name, member.language, member.user_name)
                     by, other = self.people[first], self.people[second].id
@@ -123,7 +123,6 @@ class Seed:
                     )
                 self.engagements[key] = welcomed.engagement_id
                 self._come(key, welcomed.code)
-                assert not others, "the demo's teams are of two"
 
     def _come(self, key: str, code: str) -> None:
         """Somebody types their code, settles on the passphrase that is offered, and signs in."""
@@ -132,8 +131,7 @@ class Seed:
             offer = accounts.offer_for_code(unit, self.guard, code, AT_HOME)
             choice = Choice(member.user_name, offer.passphrase, offer.recovery_code)
             cookie = accounts.redeem(unit, self.guard, "", code, choice, AT_HOME)
-            person = find(unit.session, self.keyring, cookie)
-            assert person is not None
+            person = cast(Person, find(unit.session, self.keyring, cookie))
             self._keep_addresses(unit.session, person, key)
             unit.commit()
         finally:
@@ -159,7 +157,7 @@ class Seed:
         engagement_id = self.engagements[thread.client]
         thread_id = self._begin(thread, engagement_id)
         for message in thread.messages[1:]:
-            self._others_read(thread, thread_id, message)
+            self._read_before(thread_id, message)
             with self._when(message) as (session, author):
                 nonce = new_nonce(self.keyring, author.id, thread_id)
                 threads.send(
@@ -183,9 +181,7 @@ class Seed:
                 nonce=nonce,
             ).thread_id
 
-    def _others_read(
-        self, thread: ThreadContent, thread_id: uuid.UUID, message: MessageContent
-    ) -> None:
+    def _read_before(self, thread_id: uuid.UUID, message: MessageContent) -> None:
         """Whoever writes has read what came before."""
         with self._when(message) as (session, author):
             threads.mark_opened(session, author, thread_for(session, author, thread_id))
@@ -231,4 +227,3 @@ class Seed:
 def _at(moment: dt.datetime) -> Iterator[None]:
     with clock.use(lambda: moment):
         yield
-

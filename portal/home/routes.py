@@ -269,4 +269,3 @@ def invite_again(user_id: uuid.UUID) -> Response:
         raise NotFound
     invited = accounts.invite_again(db(), clinic(), one.id, person())
     return _invited_page(one.name, invited.code)
-

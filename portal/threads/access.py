@@ -95,9 +95,7 @@ def thread_for(
     query = _FIND_TO_WRITE if to_write else _FIND
     rows = (
         session.connection()
-        .execute(
-            query, {"person": person.id, "thread": thread_id, "clinic": person.clinic_id}
-        )
+        .execute(query, {"person": person.id, "thread": thread_id, "clinic": person.clinic_id})
         .all()
     )
     if not rows:
@@ -168,9 +166,7 @@ def glance_at(session: Session, person: Person, thread_id: uuid.UUID) -> Glance:
     """Opens nothing and costs almost nothing. Raises NotFound."""
     last_seq = (
         session.connection()
-        .execute(
-            _GLANCE, {"person": person.id, "thread": thread_id, "clinic": person.clinic_id}
-        )
+        .execute(_GLANCE, {"person": person.id, "thread": thread_id, "clinic": person.clinic_id})
         .scalar()
     )
     if last_seq is None:

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -79,9 +80,7 @@ def messages_before(
     """The newest messages, or the newest of those before a number; oldest of them first."""
     rows = (
         session.connection()
-        .execute(
-            _NEWEST, {"thread": thread.id, "before": before or _NO_LIMIT, "count": count}
-        )
+        .execute(_NEWEST, {"thread": thread.id, "before": before or _NO_LIMIT, "count": count})
         .all()
     )
     return [_open(keyring, thread, row) for row in reversed(rows)]
@@ -99,7 +98,7 @@ def messages_after(
     return [_open(keyring, thread, row) for row in rows]
 
 
-def _open(keyring: Keyring, thread: OpenThread, row: Row[tuple[object, ...]]) -> MessageFacts:
+def _open(keyring: Keyring, thread: OpenThread, row: Row[*tuple[Any, ...]]) -> MessageFacts:
     return MessageFacts(
         row.seq,
         row.author_id,
@@ -111,7 +110,7 @@ def _open(keyring: Keyring, thread: OpenThread, row: Row[tuple[object, ...]]) ->
     )
 
 
-def _text(vault: OpenVault, row: Row[tuple[object, ...]]) -> str | None:
+def _text(vault: OpenVault, row: Row[*tuple[Any, ...]]) -> str | None:
     if row.taken_back_at is not None:
         return None
     try:
@@ -242,9 +241,7 @@ def kept_texts(session: Session, person: Person, place_id: uuid.UUID) -> list[Wr
 
 
 def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:
-    return set(
-        session.scalars(select(KeptText.place_id).where(KeptText.author_id == person.id))
-    )
+    return set(session.scalars(select(KeptText.place_id).where(KeptText.author_id == person.id)))
 
 
 @dataclass(frozen=True)
@@ -294,4 +291,3 @@ def team_names(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> 
 def name_of_user(session: Session, keyring: Keyring, user_id: uuid.UUID) -> str:
     sealed = session.scalar(select(User.name_sealed).where(User.id == user_id))
     return keyring.name(sealed or b"", name_place("users", "name", user_id))
-

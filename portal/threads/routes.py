@@ -160,9 +160,7 @@ def write(thread_id: uuid.UUID) -> Response:
     try:
         if nonce is None:
             raise services.NonceRefused
-        sent = services.send(
-            db(), installation.keyring, clinic(), person(), thread_id, text, nonce
-        )
+        sent = services.send(db(), installation.keyring, clinic(), person(), thread_id, text, nonce)
     except ThreadClosed:
         return _offer_new_thread(thread_id, text)
     except Invalid as invalid:
@@ -203,9 +201,7 @@ def _sent(sent: Sent) -> Response:
 def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
     """The page once more, with all that was typed and what is wrong with it."""
     thread = thread_for(db(), person(), thread_id)
-    box = pages.composer(
-        db(), installation.keyring, person(), thread, text=text, problem=problem
-    )
+    box = pages.composer(db(), installation.keyring, person(), thread, text=text, problem=problem)
     if wants_fragment():
         after = request.form.get("after", type=int) or thread.last_seq
         return fragment("threads/_box.html", status=422, composer=box, newer_after=after)
@@ -368,4 +364,3 @@ def kept_new(engagement_id: uuid.UUID) -> Response:
     else:
         services.discard_kept(db(), person(), engagement_id)
     return send_to(url_for("threads.new", engagement_id=engagement_id))
-

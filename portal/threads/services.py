@@ -14,6 +14,7 @@ from portal.caseload.models import CareTeamMember, Engagement
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.crypto import seal_to
+from portal.core.database import Moment
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
@@ -120,9 +121,7 @@ _SENT = select(Message.thread_id, Message.seq).where(
 
 def find_sent(session: Session, author_id: uuid.UUID, nonce: Nonce) -> Sent | None:
     """What a nonce has sent already, if anything."""
-    row = (
-        session.connection().execute(_SENT, {"author": author_id, "nonce": nonce.id}).first()
-    )
+    row = session.connection().execute(_SENT, {"author": author_id, "nonce": nonce.id}).first()
     return Sent(*row) if row else None
 
 
@@ -159,14 +158,15 @@ def _store(
     return Sent(thread_id, seq)
 
 
+_NOW = bindparam("now", type_=Moment())
 _COUNT_CLIENT = (
     update(Thread)
     .where(Thread.id == bindparam("thread"))
     .values(
         last_seq=bindparam("seq"),
         last_client_seq=bindparam("seq"),
-        last_at=bindparam("now"),
-        waiting_since=func.coalesce(Thread.waiting_since, bindparam("now", type_=Thread.last_at.type)),
+        last_at=_NOW,
+        waiting_since=func.coalesce(Thread.waiting_since, _NOW),
     )
 )
 _COUNT_TEAM = (
@@ -175,7 +175,7 @@ _COUNT_TEAM = (
     .values(
         last_seq=bindparam("seq"),
         last_team_seq=bindparam("seq"),
-        last_at=bindparam("now"),
+        last_at=_NOW,
         waiting_since=None,
     )
 )
@@ -183,9 +183,7 @@ _COUNT_TEAM = (
 
 def _count(session: Session, thread_id: uuid.UUID, side: Side, seq: int) -> None:
     query = _COUNT_CLIENT if side is Side.CLIENT else _COUNT_TEAM
-    session.connection().execute(
-        query, {"thread": thread_id, "seq": seq, "now": clock.now()}
-    )
+    session.connection().execute(query, {"thread": thread_id, "seq": seq, "now": clock.now()})
 
 
 _FORGET = delete(Draft).where(
@@ -372,9 +370,7 @@ def _keep(session: Session, author: User, place_id: uuid.UUID, text: str, nonce:
     audit.note(session, author.clinic_id, None, "text:keep", author.id)
 
 
-def restore_kept(
-    session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID
-) -> None:
+def restore_kept(session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID) -> None:
     """Puts kept texts into the draft, after whatever is in it."""
     kept = queries.kept_texts(session, person, place_id)
     draft = queries.draft_of(session, person, vault, place_id)

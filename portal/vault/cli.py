@@ -125,5 +125,7 @@ def finish_command(file: Path) -> None:
         try:
             ceremony.finish(session, Keyring(config.server_keys), file.read_text())
         except DomainError as error:
-            raise click.ClickException("this reply does not belong here, or it does not name two custodians.") from error
+            raise click.ClickException(
+                "this reply does not belong here, or it does not name two custodians."
+            ) from error
     click.echo("Done. The person can now type the new recovery code at /recover.")

@@ -112,9 +112,7 @@ class Holder:
     public_key: bytes
 
 
-def roster_mac(
-    key: bytes, vault_id: uuid.UUID, epoch: int, holders: Iterable[Holder]
-) -> bytes:
+def roster_mac(key: bytes, vault_id: uuid.UUID, epoch: int, holders: Iterable[Holder]) -> bytes:
     """Vouches for the holders of an epoch and their public keys.
 
     Whoever can only write to the database cannot make it, so they cannot slip in a key of theirs.

@@ -28,9 +28,7 @@ def create(
 ) -> OpenVault:
     """A new vault whose first key is sealed to `holders` and to the recovery key."""
     vault_id = new_id()
-    session.add(
-        Vault(id=vault_id, clinic_id=by.clinic_id, epoch=0, created_at=clock.now())
-    )
+    session.add(Vault(id=vault_id, clinic_id=by.clinic_id, epoch=0, created_at=clock.now()))
     session.flush()
     return _begin_epoch(session, by, vault_id, {}, 1, recovery_public_key, list(holders))
 
@@ -184,7 +182,7 @@ def drop_holder(session: Session, by: Person, holder_id: uuid.UUID) -> int:
 
 
 def freshen(session: Session, by: Person, vault: OpenVault, recovery_key: bytes) -> OpenVault:
-    """The vault, ready for sealing: with a new epoch if somebody has left since the newest began."""
+    """The vault, ready for sealing: with a new epoch if somebody has left since the last began."""
     if session.get_one(Vault, vault.id).stale_since is None:
         return vault
     return renew(session, by, vault, recovery_key)
