@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import click
 
-from portal.config import Config, ConfigError
+from portal.core.commands import read_config
 
 # Each offers register(cli: click.Group) -> None. The commands of a feature are only looked for
 # when the name is none of ours.
@@ -60,9 +60,10 @@ def run_command() -> None:
 @click.option("--bind", help="HOST:PORT, or fd://N for a socket that is already open.")
 def web(bind: str | None) -> None:
     """Run only the web server."""
+    from portal import create_app
     from portal.core.serving import run_web
 
-    run_web(read_config(), bind)
+    run_web(read_config(), create_app, bind)
 
 
 @cli.command()
@@ -87,15 +88,6 @@ def postbox() -> None:
     from portal.core.postbox import run_postbox
 
     run_postbox(read_config())
-
-
-def read_config(*, for_worker: bool = False) -> Config:
-    """The settings, or the end of the command with everything that is wrong with them."""
-    try:
-        return Config.from_env(for_worker=for_worker)
-    except ConfigError as error:
-        problems = "\n".join(f"  - {problem}" for problem in error.problems)
-        raise click.ClickException(f"the settings cannot be used:\n{problems}") from error
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from portal.cli import read_config
+from portal.core.commands import read_config
 
 
 def register(cli: click.Group) -> None:

@@ -2,7 +2,7 @@
 
 
 class DomainError(Exception):
-    """Something a person asked for cannot be done. `code` picks the wording, `status` the answer."""
+    """Something a person asked for cannot be done. `code` picks the wording."""
 
     code = "not_possible"
     status = 409

@@ -61,7 +61,11 @@ def _http(error: HTTPException) -> Response:
             status=error.code, headers=[("Location", error.get_response().location or "/")]
         )
     status = error.code or 500
-    return _answer(BY_STATUS.get(status, "not_possible"), status)
+    response = _answer(BY_STATUS.get(status, "not_possible"), status)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
 
 
 def _database(error: Exception) -> Response:
@@ -104,10 +108,10 @@ def _answer(code: str, status: int) -> Response:
 
 def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
     """The page for anything that did not work. What was typed is in it, ready to be sent again."""
-    typed = request.form.get("text", "") if request.method == "POST" and status != 413 else ""
-    fields = {
-        name: request.form[name] for name in ("nonce", "after", "subject") if name in request.form
-    }
+    # What is too large to be read cannot be looked into again.
+    form = request.form if request.method == "POST" and status != 413 else {}
+    typed = form.get("text", "")
+    fields = {name: form[name] for name in ("nonce", "after", "subject") if name in form}
     return page(
         "errors/error.html",
         status=status,

@@ -59,7 +59,7 @@ class LeanSource(Extension):
 def _escape(text: str) -> str:
     """Quotes stay as they are: between tags they are harmless, and escaped they cost bytes."""
     safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return safe.replace("\r\n", "\n").replace("\n", "<br>\n")
+    return safe.replace("\r\n", "\n").replace("\n", "<br>")
 
 
 def _link(address: str) -> str:

@@ -1,6 +1,7 @@
 """The web server: its limits, and what it may write down."""
 
 import logging
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
@@ -8,6 +9,8 @@ from gunicorn.glogging import Logger
 
 from portal.config import Config
 from portal.core.processes import die_with_parent, settle_memory
+
+MakeApp = Callable[[Config], Any]
 
 SETTINGS: dict[str, Any] = {
     "worker_class": "gthread",
@@ -57,8 +60,9 @@ class DiscreetLogger(Logger):
 class Server(BaseApplication):
     """gunicorn with our settings, around an application that the caller makes."""
 
-    def __init__(self, config: Config, bind: str | None = None) -> None:
+    def __init__(self, config: Config, make_app: MakeApp, bind: str | None = None) -> None:
         self._config = config
+        self._make_app = make_app
         self._bind = bind or f"{config.host}:{config.port}"
         super().__init__()
 
@@ -73,12 +77,10 @@ class Server(BaseApplication):
         self.cfg.set("post_fork", lambda _arbiter, _worker: die_with_parent())
 
     def load(self) -> Any:
-        from portal import create_app
-
-        return create_app(self._config)
+        return self._make_app(self._config)
 
 
-def run_web(config: Config, bind: str | None = None) -> None:
-    """Serves until a signal comes. `bind` may be `fd://N`, a socket that is already open."""
+def run_web(config: Config, make_app: MakeApp, bind: str | None = None) -> None:
+    """Serves what `make_app` makes, until a signal comes. `bind` may be `fd://N`, a socket that is already open."""
     logging.raiseExceptions = False
-    Server(config, bind).run()
+    Server(config, make_app, bind).run()

@@ -145,6 +145,8 @@ def wants_scripts() -> bool:
 
 
 def _finish(response: Response) -> Response:
+    # All that the access log may know of an address.
+    request.environ["portal.route"] = request.endpoint or "-"
     if not response.headers.get("Cache-Control", "").startswith("public"):
         _protect(response)
         _squeeze(response)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
-from portal.cli import read_config
+from portal.core.commands import read_config
 
 
 def register(cli: click.Group) -> None:
