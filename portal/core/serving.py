@@ -81,6 +81,9 @@ class Server(BaseApplication):
 
 
 def run_web(config: Config, make_app: MakeApp, bind: str | None = None) -> None:
-    """Serves what `make_app` makes, until a signal comes. `bind` may be `fd://N`, a socket that is already open."""
+    """Serves what `make_app` makes until a signal comes.
+
+    `bind` may be `fd://N`, a socket that is already open.
+    """
     logging.raiseExceptions = False
     Server(config, make_app, bind).run()
