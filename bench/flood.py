@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlencode
 
-from bench.load import Requests, Visitor, drive, request
+from bench.load import Answer, Requests, Visitor, drive, request
 from bench.report import Line, Section, quantile
 from bench.stage import Correspondent, Stage, hidden_fields
 
@@ -19,7 +19,8 @@ def measure(folder: Path) -> Section:
         with stage.serving():
             calm = [Visitor(_reads(stage, reader, 50)) for reader in readers]
             drive(calm, "127.0.0.1", stage.port)
-            flood = [Visitor(_signs_in(stage, number)) for number in range(SIGN_INS)]
+            [page] = drive([Visitor(_opens_the_door(stage))], "127.0.0.1", stage.port)
+            flood = [Visitor(_signs_in(stage, number, page)) for number in range(SIGN_INS)]
             busy = [Visitor(_reads(stage, reader, 5000, flood)) for reader in readers]
             drive([*busy, *flood], "127.0.0.1", stage.port)
     answered = [visitor.answers[-1] for visitor in flood]
@@ -45,18 +46,21 @@ def _reads(
     host, headers = f"127.0.0.1:{stage.port}", stage.headers(who, "br")
     for _ in range(most):
         yield request("GET", who.path, host, headers)
-        if until is not None and all(len(visitor.answers) == 2 for visitor in until):
+        if until is not None and all(visitor.answers for visitor in until):
             return
 
 
-def _signs_in(stage: Stage, number: int) -> Requests:
-    """Opens the sign-in page and posts a name that nobody has: that costs as much as a real one."""
-    host = f"127.0.0.1:{stage.port}"
-    headers = {"X-Forwarded-For": f"172.16.{number}.7"}
-    page = yield request("GET", "/sign-in", host, headers)
+def _opens_the_door(stage: Stage) -> Requests:
+    """The sign-in page, with its token, and the cookie that goes with it."""
+    yield request("GET", "/sign-in", f"127.0.0.1:{stage.port}", {})
+
+
+def _signs_in(stage: Stage, number: int, page: Answer) -> Requests:
+    """Posts a name that nobody has, which must cost as much as a real one."""
     form = hidden_fields(page.text) | {"user_name": f"nobody-{number}", "passphrase": "x" * 30}
-    headers["Cookie"] = page.cookie
-    yield request("POST", "/sign-in", host, headers, urlencode(form).encode())
+    headers = {"X-Forwarded-For": f"172.16.{number}.7", "Cookie": page.cookie}
+    body = urlencode(form).encode()
+    yield request("POST", "/sign-in", f"127.0.0.1:{stage.port}", headers, body)
 
 
 def _tail(visitors: list[Visitor]) -> float:

@@ -47,6 +47,7 @@ class Wire:
         devtools = page.context.new_cdp_session(page)
         devtools.on("Network.requestWillBeSent", self._sent)
         devtools.on("Network.responseReceived", self._received)
+        devtools.on("Network.requestServedFromCache", self._cached)
         devtools.on("Network.loadingFinished", self._finished)
         devtools.on("Network.loadingFailed", self._finished)
         devtools.send("Network.enable")
@@ -76,14 +77,18 @@ class Wire:
     def _received(self, event: dict[str, Any]) -> None:
         self._answer(event["requestId"], event["response"])
 
+    def _cached(self, event: dict[str, Any]) -> None:
+        self._open.get(event["requestId"], {})["cached"] = True
+
     def _answer(self, request_id: str, response: dict[str, Any]) -> None:
         if request_id in self._open:
             self._open[request_id] |= {
                 "status": response["status"],
                 "encoding": _header(response, "content-encoding"),
                 "protocol": response.get("protocol", ""),
-                "cached": response.get("fromDiskCache", False),
             }
+            if response.get("fromDiskCache"):
+                self._open[request_id]["cached"] = True
 
     def _finished(self, event: dict[str, Any]) -> None:
         self._close(event["requestId"], event.get("encodedDataLength", 0))
