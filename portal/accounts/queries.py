@@ -82,13 +82,13 @@ class PersonFacts:
 
 
 def name_of(keyring: Keyring, user: User) -> str:
-    return keyring.open_text(user.name_sealed, name_place("users", "name", user.id))
+    return keyring.name(user.name_sealed, name_place("users", "name", user.id))
 
 
 def user_name_of(keyring: Keyring, user: User) -> str:
     if user.user_name_sealed is None:
         return ""
-    return keyring.open_text(user.user_name_sealed, name_place("users", "user_name", user.id))
+    return keyring.name(user.user_name_sealed, name_place("users", "user_name", user.id))
 
 
 def _facts(keyring: Keyring, user: User, disabled_at: dt.datetime | None) -> PersonFacts:

@@ -1,5 +1,6 @@
 """Reading what is known of a clinic."""
 
+import logging
 import time
 import uuid
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from portal.clinics import crisis
 from portal.clinics.models import Clinic
+from portal.core.crypto import Unreadable
 from portal.core.keyring import Keyring, name_place
 
 REMEMBERED_SECONDS = 30.0
+
+log = logging.getLogger("portal.clinics")
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,20 @@ class ClinicBook:
         self._default = None
 
     def _open(self, clinic: Clinic) -> ClinicFacts:
-        name = self._keyring.open_text(clinic.name_sealed, name_place("clinics", "name", clinic.id))
-        lines = self._keyring.open_text(
-            clinic.crisis_sealed, name_place("clinics", "crisis", clinic.id)
-        )
         return ClinicFacts(
             clinic.id,
-            name,
+            self._keyring.name(clinic.name_sealed, name_place("clinics", "name", clinic.id)),
             clinic.time_zone,
             clinic.language,
-            crisis.load(lines),
+            self._crisis_lines(clinic),
             clinic.recovery_public_key,
         )
+
+    def _crisis_lines(self, clinic: Clinic) -> tuple[crisis.CrisisLine, ...]:
+        """The national ones if the clinic's own cannot be read: some must be on every page."""
+        place = name_place("clinics", "crisis", clinic.id)
+        try:
+            return crisis.load(self._keyring.open_text(clinic.crisis_sealed, place))
+        except Unreadable:
+            log.error("the crisis lines of clinic %s do not open", clinic.id)
+            return crisis.NATIONAL

@@ -4,6 +4,7 @@ They protect names and look-ups against a stolen database alone; whoever also st
 configuration can read what they seal. Content is never under them.
 """
 
+import logging
 import uuid
 from functools import cached_property
 
@@ -11,6 +12,9 @@ from portal.core.crypto import Box, Unreadable, derive, label, same, tag
 
 MAC_BYTES = 12
 REMEMBERED_NAMES = 5000
+DAMAGED_NAME = "?"
+
+log = logging.getLogger("portal.keyring")
 
 
 class Keyring:
@@ -34,13 +38,23 @@ class Keyring:
         return box.open(rest, place).decode()
 
     def name(self, sealed: bytes, place: bytes) -> str:
-        """Like `open_text`, for the few names that every page shows: remembered while they last."""
+        """For the few names that every page shows: remembered while they last.
+
+        A damaged one is a question mark, since a page must not fail over a name.
+        """
         known = self._names.get((sealed, place))
         if known is None:
             if len(self._names) >= REMEMBERED_NAMES:
                 self._names.clear()
-            known = self._names[(sealed, place)] = self.open_text(sealed, place)
+            known = self._names[(sealed, place)] = self._name(sealed, place)
         return known
+
+    def _name(self, sealed: bytes, place: bytes) -> str:
+        try:
+            return self.open_text(sealed, place)
+        except Unreadable:
+            log.error("a name does not open")
+            return DAMAGED_NAME
 
     @cached_property
     def _lookup_key(self) -> bytes:

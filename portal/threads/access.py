@@ -136,9 +136,7 @@ def thread_for(
 def _subject(
     vault: OpenVault, epoch: int, sealed: bytes, thread_id: uuid.UUID, begun_by: uuid.UUID
 ) -> str:
-    if not vault.can_read(epoch):
-        return ""
-    return vault.open(Sealed(epoch, sealed), subject_place(thread_id, begun_by))
+    return vault.open_or_none(Sealed(epoch, sealed), subject_place(thread_id, begun_by)) or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def show_message(thread: OpenThread, person: Person, message: MessageFacts) -> M
         mine=mine,
         author=message.author_name,
         at=message.at,
-        html=_html(message),
+        html=_html(thread, message),
         state=_state(thread, message) if mine and message.taken_back_at is None else "",
         can_take_back=can_take_back and thread.closed_at is None,
         takeback_url=(
@@ -84,11 +84,13 @@ def show_message(thread: OpenThread, person: Person, message: MessageFacts) -> M
     )
 
 
-def _html(message: MessageFacts) -> Markup:
+def _html(thread: OpenThread, message: MessageFacts) -> Markup:
     if message.text is not None:
         return text_to_html(message.text)
     if message.taken_back_at is not None:
         return Markup()
+    if thread.vault.can_read(message.epoch):
+        return text_to_html(_("This message was damaged. It cannot be shown."))
     return text_to_html(_("This was written before you were added. You cannot read it."))
 
 

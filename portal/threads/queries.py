@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.models import User
 from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
-from portal.core.crypto import Unreadable, label, open_with
+from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.keyring import Keyring, name_place
 from portal.threads.access import OpenThread, side_of, subject_place
 from portal.threads.models import (
@@ -25,6 +26,8 @@ from portal.threads.models import (
 )
 from portal.vault.keys import OpenVault, Place, Sealed
 from portal.vault.queries import open_for
+
+log = logging.getLogger("portal.threads")
 
 PAGE = 20
 
@@ -40,6 +43,7 @@ class MessageFacts:
     at: dt.datetime
     text: str | None
     taken_back_at: dt.datetime | None
+    epoch: int
 
 
 _COLUMNS = (
@@ -107,16 +111,15 @@ def _open(keyring: Keyring, thread: OpenThread, row: Row[*tuple[Any, ...]]) -> M
         row.sent_at,
         _text(thread.vault, row),
         row.taken_back_at,
+        row.epoch,
     )
 
 
 def _text(vault: OpenVault, row: Row[*tuple[Any, ...]]) -> str | None:
     if row.taken_back_at is not None:
         return None
-    try:
-        return vault.open(Sealed(row.epoch, row.sealed), message_place(row.id, row.author_id))
-    except Unreadable:
-        return None
+    place = message_place(row.id, row.author_id)
+    return vault.open_or_none(Sealed(row.epoch, row.sealed), place)
 
 
 def message_place(message_id: uuid.UUID, author_id: uuid.UUID) -> Place:
@@ -178,10 +181,8 @@ def _state(own: int, other: int, other_opened: int) -> str:
 
 
 def _subject(vault: OpenVault, thread: Thread) -> str:
-    if not vault.can_read(thread.subject_epoch):
-        return ""
     sealed = Sealed(thread.subject_epoch, thread.subject_sealed)
-    return vault.open(sealed, subject_place(thread.id, thread.begun_by))
+    return vault.open_or_none(sealed, subject_place(thread.id, thread.begun_by)) or ""
 
 
 @dataclass(frozen=True)
@@ -207,11 +208,21 @@ def draft_of(
 ) -> Written | None:
     """The draft this person has in a thread (or, by engagement, of a new one)."""
     row = session.connection().execute(_DRAFT, {"person": person.id, "place": place_id}).first()
-    if row is None or not vault.can_read(row.epoch):
+    if row is None:
         return None
-    opened = vault.open(Sealed(row.epoch, row.sealed), draft_place(place_id, person.id))
+    sealed = Sealed(row.epoch, row.sealed)
+    opened = vault.open_or_none(sealed, draft_place(place_id, person.id))
+    return _written(opened, row.saved_at) if opened is not None else None
+
+
+def written_fields(text: str, subject: str) -> str:
+    """What is sealed of something that was written and not sent."""
+    return json.dumps({"text": text, "subject": subject})
+
+
+def _written(opened: str, at: dt.datetime) -> Written:
     fields = json.loads(opened)
-    return Written(fields["text"], fields["subject"], row.saved_at)
+    return Written(fields["text"], fields["subject"], at)
 
 
 def kept_label(clinic_id: uuid.UUID, place_id: uuid.UUID, kept_id: uuid.UUID) -> bytes:
@@ -228,16 +239,19 @@ _KEPT = (
 def kept_texts(session: Session, person: Person, place_id: uuid.UUID) -> list[Written]:
     """What came from this person, for this place, when nobody was signed in; oldest first."""
     rows = session.connection().execute(_KEPT, {"person": person.id, "place": place_id}).all()
-    return [
-        Written(
-            open_with(
-                person.private_key, row.sealed, kept_label(person.clinic_id, place_id, row.id)
-            ).decode(),
-            "",
-            row.kept_at,
-        )
-        for row in rows
-    ]
+    opened = ((_open_kept(person, place_id, row), row.kept_at) for row in rows)
+    return [_written(text, at) for text, at in opened if text is not None]
+
+
+def _open_kept(
+    person: Person, place_id: uuid.UUID, row: Row[uuid.UUID, bytes, dt.datetime]
+) -> str | None:
+    place = kept_label(person.clinic_id, place_id, row.id)
+    try:
+        return unpad(open_with(person.private_key, row.sealed, place)).decode()
+    except Unreadable:
+        log.error("kept text %s does not open", row.id)
+        return None
 
 
 def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:

@@ -40,7 +40,9 @@ def rescue(**place: uuid.UUID) -> Response:
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
     unit().write()
     author = (
-        services.keep_for_author(db(), installation.keyring, place_id, text, nonce)
+        services.keep_for_author(
+            db(), installation.keyring, place_id, text, nonce, request.form.get("subject", "")
+        )
         if nonce
         else None
     )

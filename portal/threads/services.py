@@ -1,7 +1,6 @@
 """Writing in threads: drafts, sending once, taking back, closing."""
 
 import datetime as dt
-import json
 import uuid
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
-from portal.core.crypto import seal_to
+from portal.core.crypto import pad, seal_to
 from portal.core.database import Moment
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
@@ -302,8 +301,8 @@ def save_draft(
     """Keeps what is being written. False if the form it comes from has been sent meanwhile."""
     if nonce is not None and find_sent(session, person.id, nonce) is not None:
         return False
-    fields = {"text": text.replace("\r\n", "\n"), "subject": subject}
-    sealed = vault.seal(json.dumps(fields), queries.draft_place(place_id, person.id))
+    fields = queries.written_fields(text.replace("\r\n", "\n"), subject)
+    sealed = vault.seal(fields, queries.draft_place(place_id, person.id))
     _forget_draft(session, person, place_id)
     session.execute(
         insert(Draft).values(
@@ -323,7 +322,12 @@ def discard_draft(session: Session, person: Person, place_id: uuid.UUID) -> None
 
 
 def keep_for_author(
-    session: Session, keyring: Keyring, place_id: uuid.UUID, text: str, nonce: Nonce
+    session: Session,
+    keyring: Keyring,
+    place_id: uuid.UUID,
+    text: str,
+    nonce: Nonce,
+    subject: str = "",
 ) -> User | None:
     """Keeps text that came without a live session, sealed to the one whose form it was in.
 
@@ -331,7 +335,7 @@ def keep_for_author(
     """
     for author in [*grant_holders(session, place_id), *_engagement_holders(session, place_id)]:
         if nonce.was_given_to(keyring, author.id, place_id):
-            _keep(session, author, place_id, text, nonce)
+            _keep(session, author, place_id, text, subject, nonce)
             return author
     return None
 
@@ -344,7 +348,9 @@ def _engagement_holders(session: Session, engagement_id: uuid.UUID) -> list[User
     return list(session.scalars(select(User).where(User.id.in_(holders))))
 
 
-def _keep(session: Session, author: User, place_id: uuid.UUID, text: str, nonce: Nonce) -> None:
+def _keep(
+    session: Session, author: User, place_id: uuid.UUID, text: str, subject: str, nonce: Nonce
+) -> None:
     if find_sent(session, author.id, nonce) is not None or not text.strip():
         return
     session.execute(
@@ -355,6 +361,7 @@ def _keep(session: Session, author: User, place_id: uuid.UUID, text: str, nonce:
         raise Conflict(reason="too_many_kept")
     kept_id = new_id()
     place = queries.kept_label(author.clinic_id, place_id, kept_id)
+    fields = queries.written_fields(text.replace("\r\n", "\n"), subject)
     session.add(
         KeptText(
             id=kept_id,
@@ -362,7 +369,7 @@ def _keep(session: Session, author: User, place_id: uuid.UUID, text: str, nonce:
             author_id=author.id,
             place_id=place_id,
             nonce=nonce.id,
-            sealed=seal_to(author.public_key, text.replace("\r\n", "\n").encode(), place),
+            sealed=seal_to(author.public_key, pad(fields.encode()), place),
             kept_at=clock.now(),
         )
     )
@@ -376,7 +383,8 @@ def restore_kept(session: Session, person: Person, vault: OpenVault, place_id: u
     draft = queries.draft_of(session, person, vault, place_id)
     texts = [draft.text] if draft and draft.text else []
     texts += [written.text for written in kept if written.text not in texts]
-    subject = draft.subject if draft else ""
+    subjects = [written.subject for written in [draft, *kept] if written and written.subject]
+    subject = subjects[0] if subjects else ""
     save_draft(
         session, person, vault, place_id, text="\n\n".join(texts), subject=subject, nonce=None
     )

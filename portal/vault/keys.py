@@ -1,11 +1,14 @@
 """Opening a vault: from a person's private key to the boxes in which content lies."""
 
+import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.accounts.people import Person
 from portal.core.crypto import Box, Unreadable, derive, label, open_with, seal_to, tag
+
+log = logging.getLogger("portal.vault")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,15 @@ class OpenVault:
         """Raises Unreadable."""
         return self._box(sealed.epoch).open_text(sealed.blob, self._label(place, sealed.epoch))
 
+    def open_or_none(self, sealed: Sealed, place: Place) -> str | None:
+        """None for what is damaged or not this person's to read: the rest of the page is fine."""
+        try:
+            return self.open(sealed, place)
+        except Unreadable:
+            if self.can_read(sealed.epoch):
+                log.error("%s of %s %s does not open", place.column, place.table, place.row)
+            return None
+
     def _box(self, epoch: int) -> Box:
         box = self._boxes.get(epoch)
         if box is None:
@@ -92,15 +104,14 @@ def seal_grant(
 def open_vault(
     person: Person, vault_id: uuid.UUID, newest: int, grants: Iterable[Sealed]
 ) -> OpenVault:
-    """Opens a vault with the grants that this person holds. Raises Unreadable."""
-    keys = {
-        grant.epoch: open_with(
-            person.private_key,
-            grant.blob,
-            grant_place(person.clinic_id, vault_id, grant.epoch, person.id),
-        )
-        for grant in grants
-    }
+    """Opens a vault with the grants that this person holds; a damaged one costs only its epoch."""
+    keys = {}
+    for grant in grants:
+        place = grant_place(person.clinic_id, vault_id, grant.epoch, person.id)
+        try:
+            keys[grant.epoch] = open_with(person.private_key, grant.blob, place)
+        except Unreadable:
+            log.error("a grant does not open: vault %s, epoch %d", vault_id, grant.epoch)
     return OpenVault(vault_id, person.clinic_id, newest, keys)
 
 
