@@ -10,13 +10,16 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from redis import Redis
+from redis.exceptions import RedisError
 
 from bench.letters import PAGE, letters
 from portal.accounts import services as accounts
@@ -168,7 +171,8 @@ class Stage:
     def serving(self) -> Iterator[int]:
         """Runs the portal's own web server; gives the id of its parent process."""
         with self._running([sys.executable, "-m", "portal.cli", "web"]) as process:
-            _wait_for(self.port, process)
+            door = ("127.0.0.1", self.port)
+            _patiently(lambda: socket.create_connection(door, 1).close(), "the web server")
             yield process.pid
 
     def write_static(self, folder: Path) -> Path:
@@ -196,6 +200,7 @@ class Stage:
 
     def _prepare(self) -> None:
         self._processes.enter_context(self._running(queue_command(self.config)))
+        _patiently(lambda: Redis.from_url(self.config.queue_url).ping(), "the queue")
         upgrade(self.database)
         seed = recovery_key_pair(secrets.token_bytes(32))
         with self.database.writing() as session:
@@ -294,13 +299,14 @@ def _user_name(name: str) -> str:
     return name.lower().replace(" ", "-")
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _patiently(attempt: Callable[[], object], what: str) -> None:
+    """Tries again until there is an answer; raises RuntimeError when it takes too long."""
     deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
+            attempt()
+        except (OSError, RedisError):
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("the web server did not start")
+    raise RuntimeError(f"{what} did not start")
