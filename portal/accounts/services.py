@@ -250,6 +250,8 @@ def _lock(
 def _settle(
     session: Session, user: User, private_key: bytes, lock: keys.Lock, choice: Choice
 ) -> None:
+    if not passphrases.is_whole_code(choice.recovery_code):
+        raise Refused
     keys.set_lock(user, session, lock)
     owner = keys.Owner(user.id, user.clinic_id)
     code = passphrases.normalise_code(choice.recovery_code)
