@@ -113,11 +113,14 @@ def _load(_user_id: str) -> Person | None:
 
 def person() -> Person:
     """Who is signed in. Only for views that a visitor cannot reach."""
-    return current_user._get_current_object()  # type: ignore[no-any-return]
+    return cast(Person, g.person)
 
 
 def person_or_none() -> Person | None:
-    return person() if current_user.is_authenticated else None
+    """Who is signed in. Asked dozens of times for a page, so Flask-Login is asked once."""
+    if "person" not in g:
+        g.person = current_user._get_current_object() if current_user.is_authenticated else None
+    return cast("Person | None", g.person)
 
 
 def begin_session(cookie: Cookie) -> None:
@@ -125,12 +128,14 @@ def begin_session(cookie: Cookie) -> None:
     _session().begin(cookie)
     signed_in = sessions.find(db(), installation.keyring, cookie)
     login_user(signed_in)
+    g.person = signed_in
     g.pop("csrf_token", None)
 
 
 def finish_session() -> None:
     """Forgets this browser's cookie. The row is the service's to delete."""
     _session().finish()
+    g.person = None
     g.pop("csrf_token", None)
 
 

@@ -48,21 +48,27 @@ class Unreadable(Exception):
     """Something sealed does not open: wrong key, wrong place, or changed. Never says which."""
 
 
-def label(*parts: bytes | str | int | uuid.UUID) -> bytes:
+Part = bytes | str | int | uuid.UUID
+_length = struct.Struct(">H").pack
+_number = struct.Struct(">Hq").pack
+_ID_LENGTH = _length(16)
+
+
+def label(*parts: Part) -> bytes:
     """Names the one place where something sealed belongs; no two lists give the same bytes."""
-    return b"".join(_part(part) for part in (VERSION, *parts))
+    return _LABEL_START + b"".join(map(_part, parts))
 
 
-def _part(part: bytes | str | int | uuid.UUID) -> bytes:
+def _part(part: Part) -> bytes:
     if isinstance(part, uuid.UUID):
-        value = part.bytes
-    elif isinstance(part, int):
-        value = struct.pack(">q", part)
-    elif isinstance(part, str):
-        value = part.encode()
-    else:
-        value = part
-    return struct.pack(">H", len(value)) + value
+        return _ID_LENGTH + part.bytes
+    if isinstance(part, int):
+        return _number(8, part)
+    value = part.encode() if isinstance(part, str) else part
+    return _length(len(value)) + value
+
+
+_LABEL_START = _part(VERSION)
 
 
 def new_key() -> bytes:
@@ -76,7 +82,7 @@ def derive(
     return HKDF(hashes.SHA256(), length, salt, VERSION + b"/" + purpose.encode()).derive(secret)
 
 
-def tag(key: bytes, *parts: bytes | str | int | uuid.UUID) -> bytes:
+def tag(key: bytes, *parts: Part) -> bytes:
     """A 32-byte HMAC-SHA256 over a list of parts."""
     return hmac.digest(key, label(*parts), "sha256")
 

@@ -6,6 +6,7 @@ which of them goes out is decided here. The request commits once, at its end; jo
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from flask import (
@@ -18,6 +19,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    url_for,
 )
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
@@ -88,7 +90,7 @@ def init_web(app: Portal, config: Config, database: Database, keyring: Keyring) 
     app.after_request(_finish)
     app.teardown_request(_close)
     app.context_processor(lambda: {"htmx": bool(htmx), "scripts": wants_scripts()})
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["url_for"] = quick_url_for
 
 
 def reads_first(view: View) -> View:
@@ -133,6 +135,16 @@ def send_to(url: str) -> Response:
         g.is_fragment = True
         return Response(status=200, headers={"HX-Redirect": url})
     return make_response(redirect(url, 303))
+
+
+@lru_cache(maxsize=256)
+def _fixed_url(endpoint: str) -> str:
+    return url_for(endpoint)
+
+
+def quick_url_for(endpoint: str, **values: Any) -> str:
+    """Flask's url_for; the address of a page without arguments is worked out only once."""
+    return url_for(endpoint, **values) if values else _fixed_url(endpoint)
 
 
 def wants_fragment() -> bool:
