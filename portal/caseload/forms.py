@@ -2,7 +2,7 @@
 
 import uuid
 
-from wtforms import SelectField, StringField
+from wtforms import StringField
 
 from portal.caseload.services import NewClient
 from portal.core.errors import Invalid
