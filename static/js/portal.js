@@ -32,7 +32,10 @@
   });
 
   const offline = (shown) => { const note = one('#off'); if (note) note.hidden = !shown; };
-  document.addEventListener('htmx:before:request', () => offline(false));
+  document.addEventListener('htmx:before:request', (event) => {
+    offline(false);
+    if (event.target.tagName === 'FORM') one('#saved').textContent = '';
+  });
   document.addEventListener('htmx:error', () => offline(true));
   document.addEventListener('htmx:response:error', (event) => offline(event.detail.ctx.response.status !== 422));
   document.addEventListener('htmx:after:request', (event) => {

@@ -128,8 +128,8 @@ def test_a_signed_in_person_reads_their_own_language() -> None:
 def test_words_fill_their_places() -> None:
     spanish = i18n.speaker("es")
     assert spanish.say("Saved %(time)s", time="14:02") == "Guardado 14:02"
-    message = "%(num)s new message at %(time)s. Check again"
-    messages = "%(num)s new messages at %(time)s. Check again"
+    message = "%(num)s new message at %(time)s"
+    messages = "%(num)s new messages at %(time)s"
     assert spanish.count(message, messages, 1, time="9:00").startswith("1 mensaje nuevo ")
     assert spanish.count(message, messages, 3, time="9:00").startswith("3 mensajes nuevos ")
     assert i18n.speaker("en").count(message, messages, 3, time="9:00").startswith("3 new messages")
