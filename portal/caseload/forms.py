@@ -26,7 +26,7 @@ def checked_name(typed: str | None) -> str:
 class InviteForm(Form):
     name = StringField()
     user_name = StringField()
-    language = SelectField(choices=list(LANGUAGES.items()), validate_choice=False)
+    language = StringField()
     second = StringField()
 
     def client(self) -> NewClient:
