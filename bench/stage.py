@@ -40,6 +40,7 @@ from portal.core.assets import Assets
 from portal.core.crypto import recovery_key_pair
 from portal.core.database import Database
 from portal.core.ids import short
+from portal.core.jobs import open_queue
 from portal.core.keyring import Keyring
 from portal.core.resources import resource
 from portal.core.schema import upgrade
@@ -201,6 +202,7 @@ class Stage:
     def _prepare(self) -> None:
         self._processes.enter_context(self._running(queue_command(self.config)))
         _patiently(lambda: Redis.from_url(self.config.queue_url).ping(), "the queue")
+        open_queue(self.config)  # this process's own, or that of the stage before it
         upgrade(self.database)
         seed = recovery_key_pair(secrets.token_bytes(32))
         with self.database.writing() as session:

@@ -4,6 +4,7 @@
 HPACK left them where the line is HTTP/2. Data URLs and what the cache had are not on the wire.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,7 +116,8 @@ def chromium(pin: str = "") -> Iterator[Browser]:
 
 def find_chromium() -> str | None:
     """The Chromium of this machine; without one, the one that playwright may have fetched."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    named = os.environ.get("PORTAL_CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def open_wire(context: BrowserContext) -> Wire:
