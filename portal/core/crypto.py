@@ -59,6 +59,11 @@ def label(*parts: Part) -> bytes:
     return _LABEL_START + b"".join(map(_part, parts))
 
 
+def label_end(*identifiers: uuid.UUID) -> bytes:
+    """The rest of a label whose beginning is known: `label(a) + label_end(b) == label(a, b)`."""
+    return b"".join([_ID_LENGTH + identifier.bytes for identifier in identifiers])
+
+
 def _part(part: Part) -> bytes:
     if isinstance(part, uuid.UUID):
         return _ID_LENGTH + part.bytes

@@ -35,6 +35,16 @@ class Reader:
         self.language, self.zone = language, zone
         self.year = clock.now().astimezone(zone).year
 
+    def day(self, moment: dt.datetime) -> str:
+        """As `day_name`."""
+        day = moment.astimezone(self.zone).date()
+        return _day(day, self.language, day.year != self.year)
+
+    def time(self, moment: dt.datetime) -> str:
+        """As `clock_time`."""
+        local = moment.astimezone(self.zone)
+        return f"{local.hour:02}:{local.minute:02}"
+
 
 class Speaker:
     """The words of one language."""
@@ -77,6 +87,11 @@ def lazy(message: str, **values: object) -> Any:
 def language() -> str:
     """The language of this request: "en" or "es"; English outside of a request."""
     return _reader().language
+
+
+def face() -> Reader:
+    """The reader's calendar and clock, for whoever has many times to tell."""
+    return _reader()
 
 
 def day_name(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:

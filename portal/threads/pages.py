@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import url_for
 from markupsafe import Markup
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.core.html import text_to_html
-from portal.core.i18n import _
+from portal.core.i18n import _, face
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.threads import queries
@@ -21,19 +21,19 @@ from portal.threads.nonces import new_nonce
 from portal.threads.queries import MessageFacts, Written
 
 
-@dataclass(frozen=True, slots=True)
-class MessageView:
-    """A message as the page shows it."""
+class MessageView(NamedTuple):
+    """A message as the page shows it. `day` is empty if it is the same as the message's before.
 
-    seq: int
+    `html` is empty for what was taken back, `state` for what is not one's own.
+    """
+
+    day: str
     mine: bool
     author: str
-    at: dt.datetime
-    html: Markup
+    time: str
     state: str
-    can_take_back: bool
     takeback_url: str
-    taken_back: bool
+    html: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +66,35 @@ def thread_url(thread_id: uuid.UUID) -> str:
     return f"/threads/{short(thread_id)}"
 
 
-def show_message(thread: OpenThread, person: Person, message: MessageFacts) -> MessageView:
-    mine = message.author_id == person.id
-    can_take_back = mine and message.text is not None and _is_unopened(thread, message.seq)
-    return MessageView(
-        seq=message.seq,
-        mine=mine,
-        author=message.author_name,
-        at=message.at,
-        html=_html(thread, message),
-        state=_state(thread, message) if mine and message.taken_back_at is None else "",
-        can_take_back=can_take_back and thread.closed_at is None,
-        takeback_url=(
-            f"{thread_url(thread.id)}/messages/{message.seq}/take-back" if can_take_back else ""
-        ),
-        taken_back=message.taken_back_at is not None,
-    )
+def show_messages(
+    thread: OpenThread, person: Person, messages: list[MessageFacts]
+) -> list[MessageView]:
+    """Messages as a page lists them, each day named once."""
+    clock_face, views, day = face(), [], ""
+    for message in messages:
+        mine = message.author_id == person.id
+        today = clock_face.day(message.at)
+        views.append(
+            MessageView(
+                "" if today == day else today,
+                mine,
+                message.author_name,
+                clock_face.time(message.at),
+                _state(thread, message) if mine and message.taken_back_at is None else "",
+                _takeback_url(thread, message) if mine else "",
+                _html(thread, message),
+            )
+        )
+        day = today
+    return views
+
+
+def _takeback_url(thread: OpenThread, message: MessageFacts) -> str:
+    """Where to take a message back, while the other side has not opened it."""
+    opened = max(thread.opened_by_other_seq, thread.last_other_seq)
+    if message.seq <= opened or message.taken_back_at is not None or thread.closed_at is not None:
+        return ""
+    return f"{thread_url(thread.id)}/messages/{message.seq}/take-back"
 
 
 def _html(thread: OpenThread, message: MessageFacts) -> Markup:
@@ -92,10 +105,6 @@ def _html(thread: OpenThread, message: MessageFacts) -> Markup:
     if thread.vault.can_read(message.epoch):
         return text_to_html(_("This message was damaged. It cannot be shown."))
     return text_to_html(_("This was written before you were added. You cannot read it."))
-
-
-def _is_unopened(thread: OpenThread, seq: int) -> bool:
-    return thread.opened_by_other_seq < seq and thread.last_other_seq < seq
 
 
 def _state(thread: OpenThread, message: MessageFacts) -> str:

@@ -5,7 +5,7 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -32,8 +32,7 @@ log = logging.getLogger("portal.threads")
 PAGE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFacts:
+class MessageFacts(NamedTuple):
     """A message, opened. `text` is None if it was taken back or cannot be read by this person."""
 
     seq: int
@@ -103,23 +102,19 @@ def messages_after(
 
 
 def _open(keyring: Keyring, thread: OpenThread, row: Row[*tuple[Any, ...]]) -> MessageFacts:
+    seq, message_id, author_id, side, epoch, sealed, sent_at, taken_back_at, name = row
     return MessageFacts(
-        row.seq,
-        row.author_id,
-        keyring.name(row.name_sealed, name_place("users", "name", row.author_id)),
-        row.side,
-        row.sent_at,
-        _text(thread.vault, row),
-        row.taken_back_at,
-        row.epoch,
+        seq,
+        author_id,
+        keyring.name(name, name_place("users", "name", author_id)),
+        side,
+        sent_at,
+        None
+        if taken_back_at is not None
+        else thread.vault.open_or_none(Sealed(epoch, sealed), message_place(message_id, author_id)),
+        taken_back_at,
+        epoch,
     )
-
-
-def _text(vault: OpenVault, row: Row[*tuple[Any, ...]]) -> str | None:
-    if row.taken_back_at is not None:
-        return None
-    place = message_place(row.id, row.author_id)
-    return vault.open_or_none(Sealed(row.epoch, row.sealed), place)
 
 
 def message_place(message_id: uuid.UUID, author_id: uuid.UUID) -> Place:

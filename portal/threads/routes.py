@@ -85,7 +85,7 @@ def _show(
         template,
         status=status,
         thread=pages.head(db(), keyring, thread),
-        messages=[pages.show_message(thread, person(), message) for message in messages],
+        messages=pages.show_messages(thread, person(), messages),
         older_url=_older_url(thread, messages),
         newer_after=thread.last_seq,
         check_url=f"{pages.thread_url(thread.id)}/new",
@@ -130,7 +130,7 @@ def earlier(thread_id: uuid.UUID) -> Response:
     _note_opening(thread)
     return fragment(
         "threads/_older.html",
-        messages=[pages.show_message(thread, person(), message) for message in messages],
+        messages=pages.show_messages(thread, person(), messages),
         older_url=_older_url(thread, messages),
     )
 
@@ -147,7 +147,7 @@ def check(thread_id: uuid.UUID) -> Response:
     _note_opening(thread)
     return fragment(
         "threads/_checked.html",
-        messages=[pages.show_message(thread, person(), message) for message in messages],
+        messages=pages.show_messages(thread, person(), messages),
         newer_after=messages[-1].seq if messages else after,
         checked_at=clock.now(),
     )
@@ -193,7 +193,7 @@ def _sent(sent: Sent) -> Response:
     return fragment(
         "threads/_sent.html",
         thread=thread,
-        messages=[pages.show_message(thread, person(), message) for message in messages],
+        messages=pages.show_messages(thread, person(), messages),
         newer_after=thread.last_seq,
         composer=box,
         sent_at=clock.now(),

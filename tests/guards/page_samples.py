@@ -9,7 +9,8 @@ from flask import Flask, render_template
 
 from portal.core.assets import init_assets
 from portal.core.html import init_html, text_to_html
-from portal.core.i18n import LANGUAGES, init_i18n
+from portal.core.i18n import LANGUAGES, day_name, init_i18n
+from portal.threads.pages import MessageView
 
 ROOT = Path(__file__).parents[2]
 START = dt.datetime(2026, 3, 2, 8, 15, tzinfo=dt.UTC)
@@ -30,29 +31,25 @@ TOKEN = "IjVkZTk0YjQ0ZjY2YzdmOTBhNWRhYzNmMDcyYjJmZDYx"
 THREAD_URL = "/t/AZq3vXb1cO2Zr8kQ0m9TqA"
 
 
-def message(number: int, **more: object) -> SimpleNamespace:
+def message(number: int, *, mine: bool | None = None, back: bool = False) -> MessageView:
     """The number-th message of a long talk: one day the client, two days later the clinician."""
-    return SimpleNamespace(
-        seq=number,
-        mine=number % 2 == 1,
+    at = START + dt.timedelta(hours=19 * number, minutes=7 * number)
+    mine = number % 2 == 1 if mine is None else mine
+    return MessageView(
+        day=day_name(at),
+        mine=mine,
         author="Dana Reyes",
-        at=START + dt.timedelta(hours=19 * number, minutes=7 * number),
+        time=at.strftime("%H:%M"),
+        state=("received" if back else "answered") if mine else "",
+        takeback_url="/threads/AZq7tYd4eP6Mf1jC9k5WxE/messages/9/take-back" if back else "",
         html=text_to_html(PROSE[(number - 1) % len(PROSE)]),
-        state="answered",
-        can_take_back=False,
-        takeback_url=None,
-        taken_back=False,
-        **more,
     )
 
 
-def conversation(count: int = 20) -> list[SimpleNamespace]:
+def conversation(count: int = 20) -> list[MessageView]:
     """Messages whose newest is the reader's own, not opened yet."""
-    messages = [message(number) for number in range(1, count + 1)]
-    newest = messages[-1]
-    newest.mine, newest.state = True, "received"
-    newest.can_take_back, newest.takeback_url = True, "/m/AZq7tYd4eP6Mf1jC9k5WxE/back"
-    return messages
+    messages = [message(number) for number in range(1, count)]
+    return [*messages, message(count, mine=True, back=True)]
 
 
 def thread(**more: object) -> SimpleNamespace:
