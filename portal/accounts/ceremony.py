@@ -55,12 +55,12 @@ def request(session: Session, keyring: Keyring, user_name: str) -> str:
 
 def open_request(file: str, seed: bytes, custodians: tuple[str, str]) -> Reply:
     """Opens a request with the recovery key, away from the server. Raises Unreadable, Invalid."""
-    fields = _fields(file, "recovery request")
+    asked = _read(file, "recovery request", "escrow")
     names = [name.strip() for name in custodians]
     if len({name.casefold() for name in names if name}) < 2:
         raise Invalid(custodians="two_custodians")
-    owner = keys.Owner(uuid.UUID(fields["user"]), uuid.UUID(fields["clinic"]))
-    private_key = keys.open_escrow(owner, b64decode(fields["escrow"]), seed)
+    owner = asked.owner
+    private_key = keys.open_escrow(owner, asked.sealed, seed)
     printed = passphrases.new_code()
     code = passphrases.normalise_code(printed)
     wrapped = keys.wrap_with_code(owner, private_key, code, WrapKind.RECOVERY_CODE)
@@ -79,22 +79,21 @@ def finish(session: Session, keyring: Keyring, file: str) -> uuid.UUID:
 
     Raises NotFound, or Invalid unless two different people of the clinic were custodians.
     """
-    fields = _fields(file, "recovery reply")
-    user = session.get(User, uuid.UUID(fields["user"]))
-    if user is None or user.clinic_id != uuid.UUID(fields["clinic"]):
+    reply = _read(file, "recovery reply", "wrapped")
+    user = session.get(User, reply.owner.user_id)
+    if user is None or user.clinic_id != reply.owner.clinic_id:
         raise NotFound
-    owner = keys.Owner(user.id, user.clinic_id)
-    keys.keep_wrap(session, owner, WrapKind.RECOVERY_CODE, b64decode(fields["wrapped"]))
+    keys.keep_wrap(session, reply.owner, WrapKind.RECOVERY_CODE, reply.sealed)
     sessions.end_all(session, user.id)
     services.tell(session, user, "ceremony_held")
-    for custodian in _custodians(session, keyring, user, list(fields["custodians"])):
+    for custodian in _custodians(session, keyring, user, reply.custodians):
         audit.note(session, user.clinic_id, custodian, "ceremony:attend", user.id)
     audit.note(session, user.clinic_id, None, "ceremony:finish", user.id)
     return user.id
 
 
 def _custodians(
-    session: Session, keyring: Keyring, user: User, user_names: list[str]
+    session: Session, keyring: Keyring, user: User, user_names: tuple[str, ...]
 ) -> set[uuid.UUID]:
     lookups = [queries.user_name_lookup(keyring, user_name) for user_name in user_names]
     known = set(
@@ -109,11 +108,25 @@ def _custodians(
     return known
 
 
-def _fields(file: str, kind: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Paper:
+    """What a request and a reply have in common."""
+
+    owner: keys.Owner
+    sealed: bytes
+    custodians: tuple[str, ...]
+
+
+def _read(file: str, kind: str, sealed: str) -> _Paper:
+    """Raises Invalid for whatever is not a whole file of this kind."""
     try:
         fields = json.loads(file)
-    except ValueError as error:
+        if fields["porchlight"] != kind:
+            raise ValueError(kind)
+        return _Paper(
+            keys.Owner(uuid.UUID(fields["user"]), uuid.UUID(fields["clinic"])),
+            b64decode(fields[sealed], validate=True),
+            tuple(str(name) for name in fields.get("custodians", ())),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Invalid(file="not_a_ceremony_file") from error
-    if not isinstance(fields, dict) or fields.get("porchlight") != kind:
-        raise Invalid(file="not_a_ceremony_file")
-    return fields
