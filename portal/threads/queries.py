@@ -70,7 +70,7 @@ _AFTER = (
     .order_by(Message.seq)
     .limit(bindparam("count"))
 )
-_NO_LIMIT = 2**31 - 1
+HIGHEST = 2**31 - 1
 
 
 def messages_before(
@@ -83,7 +83,7 @@ def messages_before(
     """The newest messages, or the newest of those before a number; oldest of them first."""
     rows = (
         session.connection()
-        .execute(_NEWEST, {"thread": thread.id, "before": before or _NO_LIMIT, "count": count})
+        .execute(_NEWEST, {"thread": thread.id, "before": before or HIGHEST, "count": count})
         .all()
     )
     return [_open(keyring, thread, row) for row in reversed(rows)]

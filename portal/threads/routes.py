@@ -60,6 +60,14 @@ def rescue(**place: uuid.UUID) -> Response:
     )  # fmt: skip
 
 
+def _number(typed: str) -> int:
+    """A message's number as it comes from a page; ValueError for one that no message can have."""
+    number = int(typed)
+    if not 0 <= number <= queries.HIGHEST:
+        raise ValueError
+    return number
+
+
 @bp.get("/threads/<id:thread_id>")
 def show(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id)
@@ -75,7 +83,7 @@ def _show(
     **more: Any,
 ) -> Response:
     keyring = installation.keyring
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=_number)
     messages = queries.messages_before(db(), keyring, thread, before, count)
     box = more.pop("composer", None)
     if box is None and thread.closed_at is None:
@@ -125,7 +133,7 @@ def earlier(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id)
     if not wants_fragment():
         return _show(thread, template="threads/show.html")
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=_number)
     messages = queries.messages_before(db(), installation.keyring, thread, before)
     _note_opening(thread)
     return fragment(
@@ -137,7 +145,7 @@ def earlier(thread_id: uuid.UUID) -> Response:
 
 @bp.get("/threads/<id:thread_id>/new")
 def check(thread_id: uuid.UUID) -> Response:
-    after = request.args.get("after", type=int)
+    after = request.args.get("after", type=_number)
     if after is None or not wants_fragment():
         return show(thread_id)
     if glance_at(db(), person(), thread_id).last_seq <= after:
@@ -186,7 +194,7 @@ def _sent(sent: Sent) -> Response:
             thread, template="threads/sent.html", count=NEWEST_AFTER_SEND, composer=box,
             sent_at=clock.now(),
         )  # fmt: skip
-    after = request.form.get("after", type=int)
+    after = request.form.get("after", type=_number)
     since = after if after is not None else sent.seq - 1
     messages = queries.messages_after(db(), installation.keyring, thread, since)
     _note_opening(thread)
@@ -205,7 +213,7 @@ def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
     thread = thread_for(db(), person(), thread_id)
     box = pages.composer(db(), installation.keyring, person(), thread, text=text, problem=problem)
     if wants_fragment():
-        after = request.form.get("after", type=int) or thread.last_seq
+        after = request.form.get("after", type=_number) or thread.last_seq
         return fragment("threads/_box.html", status=422, composer=box, newer_after=after)
     return _show(thread, template="threads/show.html", status=422, composer=box)
 

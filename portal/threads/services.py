@@ -426,7 +426,7 @@ def take_back(session: Session, person: Person, thread_id: uuid.UUID, seq: int) 
     The record keeps it. Raises NotFound, or Conflict if it has been opened.
     """
     thread = thread_for(session, person, thread_id, to_write=True)
-    message = session.get(Message, (thread_id, seq))
+    message = session.get(Message, (thread_id, seq)) if seq <= queries.HIGHEST else None
     if message is None or message.author_id != person.id or message.taken_back_at is not None:
         raise NotFound
     if thread.opened_by_other_seq >= seq or thread.last_other_seq > seq:
