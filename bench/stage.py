@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -196,8 +196,12 @@ class Stage:
     def headers(self, who: Member, encoding: str = "identity") -> dict[str, str]:
         """What a browser of somebody signed in sends with every request."""
         name = "__Host-p" if self.config.secure_cookies else "p"
-        mark = Assets(resource("static")).stylesheet.hash
-        return {"Cookie": f"{name}={who.cookie}; s={mark}", "Accept-Encoding": encoding}
+        return {"Cookie": f"{name}={who.cookie}; s={self._mark}", "Accept-Encoding": encoding}
+
+    @cached_property
+    def _mark(self) -> str:
+        """By which the portal knows that a browser has the stylesheet."""
+        return Assets(resource("static")).stylesheet.hash
 
     def _prepare(self) -> None:
         self._processes.enter_context(self._running(queue_command(self.config)))
