@@ -8,7 +8,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from portal.config import Config
-from portal.core.processes import die_with_parent, settle_memory
+from portal.core.processes import die_with_parent, name_process, settle_memory
 
 MakeApp = Callable[[Config], Any]
 
@@ -86,4 +86,5 @@ def run_web(config: Config, make_app: MakeApp, bind: str | None = None) -> None:
     `bind` may be `fd://N`, a socket that is already open.
     """
     logging.raiseExceptions = False
+    name_process("web")
     Server(config, make_app, bind).run()

@@ -1,4 +1,4 @@
-"""One parent for the whole portal: queue, web, worker, clock, and in the demo the postbox.
+"""One parent for the whole portal: the queue, the web, and what works backstage.
 
 It keeps the listening socket, so that a web process that dies leaves people waiting a moment and
 never refused; it starts again what ends, a little later each time; it stops in the order in which
@@ -6,107 +6,28 @@ nothing acknowledged is lost; and the kernel ends every child when the parent is
 """
 
 import fcntl
-import logging
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import IO
 from urllib.parse import urlsplit
 
 from portal.config import Config
+from portal.core.children import Bell, Child, tend
 from portal.core.processes import die_with_parent
 
-log = logging.getLogger("portal.supervisor")
-
-STEADY_SECONDS = 10
-LONGEST_BACK_OFF_SECONDS = 30
-STOP_SECONDS = 20
 READY_SECONDS = 60
 POLL_SECONDS = 0.2
 
 
 class AlreadyRunning(Exception):
     """Another portal runs on this data folder."""
-
-
-@dataclass
-class Child:
-    """A process that should always be there."""
-
-    name: str
-    command: list[str]
-    pass_fds: tuple[int, ...] = ()
-    starts_at: float = 0.0
-    process: subprocess.Popen[bytes] | None = None
-    _started_at: float = field(default=0.0)
-    _failures: int = field(default=0)
-
-    def start(self, environ: Mapping[str, str]) -> None:
-        self._started_at = time.monotonic()
-        self.process = subprocess.Popen(
-            self.command,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            pass_fds=self.pass_fds,
-            # Ctrl-C reaches the whole group of a terminal; the order of stopping is ours.
-            process_group=0,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - the parent has one thread
-        )
-
-    def has_ended(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
-
-    def plan_restart(self) -> None:
-        """Soon after the first end, later and later when it keeps ending."""
-        now = time.monotonic()
-        steady = now - self._started_at > STEADY_SECONDS
-        self._failures = 0 if steady else self._failures + 1
-        delay = min(LONGEST_BACK_OFF_SECONDS, 0.1 * 2**self._failures)
-        status = self.process.returncode if self.process else None
-        log.warning("%s ended (%s); starting it again in %.1f s", self.name, status, delay)
-        self.process = None
-        self.starts_at = now + delay
-
-    def stop(self) -> None:
-        """Asks it to end, and waits; a process that does not listen is ended."""
-        if self.process is None or self.has_ended():
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            log.warning("%s did not stop in time", self.name)
-            self.process.kill()
-            self.process.wait()
-
-
-class Bell:
-    """Rings for every signal and every child that ends, so that waiting ends at once."""
-
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._reading, self._writing = socket.socketpair()
-        for end in (self._reading, self._writing):
-            end.setblocking(False)
-        signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: stop())
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-    def wait(self, seconds: float, other: socket.socket | None = None) -> bool:
-        """Waits for the bell, or for something to read on another socket (then true)."""
-        sockets = [self._reading] if other is None else [self._reading, other]
-        ready, _, _ = select.select(sockets, [], [], seconds)
-        if self._reading in ready:
-            self._reading.recv(4096)
-        return other in ready
 
 
 class Supervisor:
@@ -123,35 +44,37 @@ class Supervisor:
     def _children(self, *, postbox: bool) -> tuple[list[Child], list[Child]]:
         """Those that a first page needs, and those that can come once it is served."""
         door = self._door.fileno()
-        first = [Child("web", [*_PORTAL, "web", "--bind", f"fd://{door}"], (door,))]
+        web = [*_PORTAL, "web", "--bind", f"fd://{door}"]
+        first = [Child("web", partial(self._launch, web, door))]
         if self.config.embedded_queue:
-            first.insert(0, Child("queue", queue_command(self.config)))
-        later = [Child("worker", [*_PORTAL, "worker"]), Child("clock", [*_PORTAL, "clock"])]
-        if postbox:
-            later.append(Child("postbox", [*_PORTAL, "postbox"]))
-        return first, later
+            first.insert(0, Child("queue", partial(self._launch, queue_command(self.config))))
+        backstage = [*_PORTAL, "backstage", *(["--postbox"] if postbox else [])]
+        return first, [Child("backstage", partial(self._launch, backstage))]
+
+    def _launch(self, command: list[str], *pass_fds: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            command,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            pass_fds=pass_fds,
+            # Ctrl-C reaches the whole group of a terminal; the order of stopping is ours.
+            process_group=0,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - the parent has one thread
+        )
 
     def run(self, on_ready: Callable[[], None] | None = None) -> None:
         """Starts everything, calls `on_ready` when the first page is served, and watches."""
         bell = Bell(self._end.set)
         try:
-            self._tend(self.first)
+            tend(self.first)
             self._wait_for_the_first_page(bell)
             if on_ready is not None and not self._end.is_set():
                 on_ready()
             while not self._end.is_set():
-                self._tend([*self.first, *self.later])
+                tend([*self.first, *self.later])
                 bell.wait(POLL_SECONDS)
         finally:
             self._stop_all()
-
-    def _tend(self, children: list[Child]) -> None:
-        """Starts what should run and does not, when its time has come."""
-        for child in children:
-            if child.has_ended():
-                child.plan_restart()
-            if child.process is None and child.starts_at <= time.monotonic():
-                child.start(self.environ)
 
     def _wait_for_the_first_page(self, bell: Bell) -> None:
         """One request waits at the door; it is answered the moment the web process is there."""
@@ -161,13 +84,13 @@ class Supervisor:
                 while not self._end.is_set() and time.monotonic() < end:
                     if bell.wait(POLL_SECONDS, visitor):
                         break
-                    self._tend(self.first)
+                    tend(self.first)
                 if not self._end.is_set() and _is_answered(visitor):
                     return
 
     def _stop_all(self) -> None:
         """Web first, so that nothing new comes; the queue last, so that the others can finish."""
-        order = ("web", "worker", "clock", "postbox", "queue")
+        order = ("web", "backstage", "queue")
         for child in sorted([*self.first, *self.later], key=lambda child: order.index(child.name)):
             child.stop()
         self._door.close()
