@@ -1,0 +1,59 @@
+"""What people type into each form: enough for it to do what it is there for."""
+
+from typing import Any
+
+from portal.accounts.passphrases import new_code
+from portal.core.ids import short
+from tests.cast import PASSPHRASE
+
+ROLES = {"client": "dana", "clinician": "ruth", "supervisor": "helen", "administrator": "tom"}
+NEW_PASSPHRASE = "eleven slow lanterns drift by"
+RECOVERY_CODE, OTHER_CODE = new_code(), new_code()
+
+
+def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[str, str]:
+    """The fields of the form that posts to this view, without its token."""
+    user_name = ROLES.get(role, "dana")
+    again = {"user_name": user_name, "passphrase": NEW_PASSPHRASE, "recovery_code": OTHER_CODE}
+    text = {"text": "typed words", "action": "send"}
+    new = text | {"subject": "typed subject"}
+    fields: dict[str, dict[str, str]] = {
+        "accounts.enter": {"user_name": user_name, "passphrase": PASSPHRASE},
+        "accounts.sign_out": {},
+        "accounts.open_invitation": {"code": world.codes["walter"]},
+        "accounts.accept": again | {"code": world.codes["walter"], "user_name": "walter.new"},
+        "accounts.open_recovery": {"user_name": user_name, "code": RECOVERY_CODE},
+        "accounts.recover_accept": again | {"code": RECOVERY_CODE},
+        "accounts.language": {"language": "es"},
+        "accounts.passphrase": {"current": PASSPHRASE, "new": NEW_PASSPHRASE},
+        "accounts.recovery_code": {"passphrase": PASSPHRASE},
+        "accounts.end_session": {},
+        "accounts.end_other_sessions": {},
+        "caseload.make_invitation": {
+            "name": "Quentin",
+            "language": "en",
+            "second": short(world.ids["luis"]),
+        },
+        "caseload.invite_again": {},
+        "caseload.add_to_team": {"person": short(world.ids["luis"]), "past": "all"},
+        "caseload.remove_from_team": {},
+        "home.invite": {"name": "Quentin", "role": "clinician", "language": "en"},
+        "home.disable": {},
+        "home.enable": {},
+        "home.invite_again": {},
+        "threads.write": text | _nonce(world, role, ids, "thread_id"),
+        "threads.save_draft": text | _nonce(world, role, ids, "thread_id"),
+        "threads.kept": {"action": "restore"},
+        "threads.take_back": {},
+        "threads.no_reply_needed": {},
+        "threads.close": {},
+        "threads.begin": new | _nonce(world, role, ids, "engagement_id"),
+        "threads.save_new_draft": new | _nonce(world, role, ids, "engagement_id"),
+        "threads.kept_new": {"action": "restore"},
+    }
+    return fields[endpoint]
+
+
+def _nonce(world: Any, role: str, ids: dict[str, Any], place: str) -> dict[str, str]:
+    """As the page gives it; a visitor has none that is good."""
+    return {"nonce": str(world.nonce(role, ids[place])) if role != "nobody" else "none"}

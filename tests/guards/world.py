@@ -1,0 +1,288 @@
+"""A clinic with something of every kind in it, put back as it was before each test.
+
+For each role there are five objects: one's own, a colleague's (same clinic, another care team), one
+from which the reader was removed, another clinic's, and one that does not exist.
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from portal import create_app
+from portal.accounts import keys
+from portal.accounts import services as accounts
+from portal.accounts.models import BrowserSession, Role, User, WrapKind
+from portal.accounts.passphrases import normalise_code
+from portal.accounts.people import Person
+from portal.accounts.sessions import Cookie
+from portal.caseload import services as caseload
+from portal.config import Config
+from portal.core import clock
+from portal.core.crypto import Argon2Cost
+from portal.core.database import Base
+from portal.core.ids import new_id, short
+from portal.threads import services as threads
+from portal.threads.access import thread_for
+from portal.threads.nonces import Nonce, new_nonce
+from tests.cast import Browser, Cast
+from tests.conftest import make_config
+from tests.guards.filled_forms import RECOVERY_CODE, ROLES, filled
+
+EVERYBODY = ("nobody", *ROLES)
+OBJECTS = ("own", "colleague", "removed", "elsewhere", "absent")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+Ids = dict[str, Any]
+
+# What changes with reading: the trail, how far somebody has read, when a browser was last seen.
+MARKS_OF_READING: dict[str, set[str]] = {
+    "audit_entries": {"*"},
+    "audit_checkpoints": {"*"},
+    "read_marks": {"*"},
+    "threads": {"client_opened_seq", "team_opened_seq"},
+    "browser_sessions": {"seen_at"},
+    "notices": {"seen_at"},
+}
+THE_TRAIL: dict[str, set[str]] = {"audit_entries": {"*"}, "audit_checkpoints": {"*"}}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Every row of every table, but for what the one who looks does not count."""
+
+    rows: dict[str, list[tuple[Any, ...]]]
+
+    def changed(self, later: "Snapshot") -> list[str]:
+        return [table for table, rows in self.rows.items() if rows != later.rows[table]]
+
+
+class World(Cast):
+    """The cast, and enough around it to look through every keyhole."""
+
+    def __init__(self, config: Config, file: Path) -> None:
+        super().__init__(create_app(config))
+        self.config = config
+        _ = self.other_clinic
+        self._staff("sam", Role.CLINICIAN, self.clinic)
+        self._staff("vera", Role.CLINICIAN, self.clinic)
+        self._client("rosa", "en", "luis", "sam")
+        self._client("iris", "en", "luis", "sam")
+        for name in ROLES.values():
+            self.set_passphrase(name)
+            self._keep_recovery_code(name)
+        self._invite_walter()
+        self._begin_threads()
+        self._remove_and_disable()
+        self._write_and_leave()
+        self._begin_sessions()
+        self._before = sqlite3.connect(":memory:")
+        self._looking = sqlite3.connect(file)
+        self._looking.backup(self._before)
+
+    def _keep_recovery_code(self, name: str) -> None:
+        with self.database.writing() as session:
+            user = session.get_one(User, self.ids[name])
+            owner, code = keys.Owner(user.id, user.clinic_id), normalise_code(RECOVERY_CODE)
+            kind = WrapKind.RECOVERY_CODE
+            sealed = keys.wrap_with_code(owner, self._private_keys[name], code, kind)
+            keys.keep_wrap(session, owner, kind, sealed)
+
+    def _invite_walter(self) -> None:
+        """A clinician and a client who have not come yet, each with an unused code."""
+        ruth = self.person("ruth")
+        with self.database.writing() as session:
+            invited = accounts.invite(
+                session,
+                self.keyring,
+                self.clinic,
+                role=Role.CLINICIAN,
+                name="Walter",
+                language="en",
+                by=None,
+            )
+            welcomed = caseload.begin_engagement(
+                session,
+                self.keyring,
+                self.clinic,
+                ruth,
+                caseload.NewClient("Nadia", "en"),
+                self.ids["helen"],
+            )
+        self.ids["walter"], self.codes["walter"] = invited.user_id, invited.code
+        self.ids["nadia"], self.codes["nadia"] = welcomed.client_id, welcomed.code
+        self.engagements["nadia"] = welcomed.engagement_id
+
+    def _begin_threads(self) -> None:
+        self.threads = {
+            "client": self.begin_thread("dana", "dana", subject="Sleep", text="Dana's words"),
+            "clinician": self.begin_thread("ruth", "dana", subject="Plan", text="Ruth's words"),
+            "supervisor": self.begin_thread("helen", "dana", subject="Hello", text="Helen's"),
+            "rosa": self.begin_thread("luis", "rosa"),
+            "iris": self.begin_thread("luis", "iris"),
+            "pavel": self.begin_thread("olga", "pavel"),
+        }
+
+    def _remove_and_disable(self) -> None:
+        """Ruth and Helen were on Iris's care team once; Vera may not sign in any more."""
+        for name in ("ruth", "helen"):
+            self.add_to_team("luis", "iris", name)
+        for name in ("ruth", "helen"):
+            self.remove_from_team("luis", "iris", name)
+        tom = self.person("tom")
+        with self.database.writing() as session:
+            caseload.disable_person(session, tom, self.ids["vera"])
+
+    def add_to_team(self, by: str, client: str, colleague: str) -> None:
+        browser = self.browser(by)
+        browser.open(self.client_url(client))
+        browser.post(
+            f"{self.client_url(client)}/team", person=short(self.ids[colleague]), past="all"
+        )
+        assert browser.page.status_code == 200
+
+    def remove_from_team(self, by: str, client: str, colleague: str) -> None:
+        browser = self.browser(by)
+        browser.open(self.client_url(client))
+        browser.post(f"{self.client_url(client)}/team/{short(self.ids[colleague])}/remove")
+        assert browser.page.status_code == 200
+
+    def _write_and_leave(self) -> None:
+        """Everybody has a draft and kept words wherever they may write."""
+        for role in ("client", "clinician", "supervisor"):
+            person = self.person(ROLES[role])
+            for place in (self.threads[role], self.engagements["dana"]):
+                with self.database.writing() as session:
+                    vault = thread_for(session, person, self.threads[role]).vault
+                    threads.save_draft(
+                        session, person, vault, place, text="half a draft", nonce=None
+                    )
+                    threads.keep_for_author(
+                        session, self.keyring, place, "kept words", self.nonce(role, place)
+                    )
+
+    def nonce(self, role: str, place: uuid.UUID) -> Nonce:
+        return new_nonce(self.keyring, self.ids[ROLES[role]], place)
+
+    def _begin_sessions(self) -> None:
+        """Each role's cookie, and the sessions that somebody may want to end."""
+        with self.database.writing() as session:
+            session.execute(delete(BrowserSession))
+        self.cookies = {role: self.cookie(name) for role, name in ROLES.items()}
+        self.tokens: dict[str, str] = {}
+        self._visits: dict[str, str] = {}
+        self._sessions: dict[tuple[str, str], uuid.UUID] = {}
+        for role, name in ROLES.items():
+            self._sessions[role, "own"] = self._session_id(self.cookie(name))
+            self._sessions[role, "removed"] = new_id()
+        self._sessions["", "colleague"] = self._session_id(self.cookie("luis"))
+        self._sessions["", "elsewhere"] = self._session_id(self.cookie("olga"))
+
+    def _session_id(self, cookie: Cookie) -> uuid.UUID:
+        with self.database.reading() as session:
+            return session.scalars(
+                select(BrowserSession.id).where(BrowserSession.cookie_digest == cookie.digest)
+            ).one()
+
+    def reader(self, role: str) -> Person:
+        return self.person(ROLES[role])
+
+    def visit(self, role: str) -> Browser:
+        """A browser of this role, with a token for the portal's forms at hand."""
+        browser = Browser(self.app)
+        if role not in self.tokens:
+            if role in self.cookies:
+                browser.carry(self.cookies[role])
+            browser.open("/account" if role in self.cookies else "/sign-in")
+            cookie = browser.client.get_cookie("p")
+            assert cookie is not None
+            self.tokens[role], self._visits[role] = browser.token, cookie.value
+        browser.client.set_cookie("p", self._visits[role])
+        return browser
+
+    def submit(self, role: str, url: str, **fields: str) -> TestResponse:
+        """Posts a form of this role's, with the token that belongs to it."""
+        browser = self.visit(role)
+        data = {"csrf_token": self.tokens[role], **fields}
+        return browser._go("POST", url, htmx=False, follow=False, data=data)
+
+    def ids_of(self, role: str, which: str) -> Ids:
+        """What a URL names, for this role and this kind of object."""
+        if which == "absent":
+            names = ("engagement_id", "thread_id", "member_id", "user_id", "session_id")
+            return {name: new_id() for name in names} | {"seq": 1, "name": "portal.0.css"}
+        client = {"own": "dana", "colleague": "rosa", "removed": "iris", "elsewhere": "pavel"}
+        member = {"own": "helen", "colleague": "sam", "removed": "ruth", "elsewhere": "nils"}
+        user = {"own": "walter", "colleague": "luis", "removed": "vera", "elsewhere": "olga"}
+        writer = role if role in self.threads else "client"
+        sessions = self._sessions
+        return {
+            "engagement_id": self.engagements[client[which]],
+            "thread_id": self.threads[writer if which == "own" else client[which]],
+            "member_id": self.ids[member[which]],
+            "user_id": self.ids[user[which]],
+            "session_id": sessions.get((role, which)) or sessions.get(("", which)) or new_id(),
+            "seq": 1,
+            "name": self.app.extensions["assets"].stylesheet.url.rpartition("/")[2],
+        }
+
+    def url(self, rule: Rule, ids: Ids) -> str:
+        adapter = self.app.url_map.bind("localhost")
+        return adapter.build(rule.endpoint, {name: ids[name] for name in rule.arguments})
+
+    def form(self, rule: Rule, role: str, ids: Ids) -> dict[str, str]:
+        """What a person would have typed and chosen in the form that posts to this address."""
+        return filled(self, rule.endpoint, role, ids)
+
+    def snapshot(self, leaving_out: dict[str, set[str]] = THE_TRAIL) -> Snapshot:
+        rows = {}
+        for table in Base.metadata.sorted_tables:
+            out = leaving_out.get(table.name, set())
+            columns = [column.name for column in table.columns if column.name not in out]
+            if "*" not in out:
+                names = ", ".join(f'"{name}"' for name in columns)
+                # The names are the models' own.
+                query = f'SELECT {names} FROM "{table.name}"'  # noqa: S608
+                rows[table.name] = self._looking.execute(query).fetchall()
+        return Snapshot(rows)
+
+    def put_back(self) -> None:
+        """Everything as it was when the story began."""
+        self._before.backup(self._looking)
+        self.app.extensions["clinics"].forget()
+
+
+def unsafe_rules(app: Any) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+
+
+@pytest.fixture(scope="module")
+def a_world(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
+) -> Iterator[tuple[World, Any]]:
+    data = tmp_path_factory.mktemp("world") / "data"
+    config = make_config(data, demo=True)
+    file = data / "portal.sqlite"
+    file.write_bytes(sqlite_template.read_bytes())
+    began = clock.now()
+    usual, Argon2Cost.__init__.__defaults__ = Argon2Cost.__init__.__defaults__, (64, 1)
+    clock.set_clock(lambda: began)
+    world = World(config, file)
+    yield world, began
+    Argon2Cost.__init__.__defaults__ = usual
+    world.database.dispose()
+
+
+@pytest.fixture
+def world(a_world: tuple[World, Any]) -> World:
+    """The world as it was made, at the moment when it was made."""
+    made, began = a_world
+    clock.set_clock(lambda: began)
+    made.put_back()
+    return made
