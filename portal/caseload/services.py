@@ -14,6 +14,7 @@ from portal.accounts.queries import PersonFacts
 from portal.caseload import queries
 from portal.caseload.models import CareTeamMember, Engagement, TeamRole
 from portal.caseload.queries import EngagementFacts
+from portal.clinics.models import Clinic
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.errors import Conflict, Invalid, NotFound
@@ -136,9 +137,12 @@ def add_to_team(
     if any(member.id == colleague.id for member in team):
         raise Invalid(colleague="colleague_on_team")
     vault = vaults.open_for(session, by, engagement.vault_id)
-    vault_services.share(
-        session, by, vault, Holder(colleague.id, colleague.public_key), with_past=with_past
-    )
+    holder = Holder(colleague.id, colleague.public_key)
+    if with_past:
+        vault_services.share(session, by, vault, holder)
+    else:
+        recovery_key = session.get_one(Clinic, by.clinic_id).recovery_public_key
+        vault_services.share_from_now(session, by, vault, holder, recovery_key)
     _join(session, by, engagement.id, colleague.id, _usual_role(colleague))
 
 

@@ -84,15 +84,12 @@ def _grant(
     audit.note(session, by.clinic_id, by.id, "grant:add", holder.id, str(epoch))
 
 
-def share(
-    session: Session, by: Person, vault: OpenVault, holder: Holder, *, with_past: bool
-) -> None:
-    """Makes somebody a holder, of the newest epoch only or of all that `by` can read.
+def share(session: Session, by: Person, vault: OpenVault, holder: Holder) -> None:
+    """Makes somebody a holder of all that `by` can read.
 
     Raises RosterChanged if the present list of holders is not the one that its key vouches for.
     """
-    epochs = sorted(vault.epochs) if with_past else [vault.newest]
-    for epoch in epochs:
+    for epoch in sorted(vault.epochs):
         roster = _checked_roster(session, vault, epoch)
         session.execute(
             delete(Grant).where(
@@ -155,10 +152,25 @@ def _end_grants(session: Session, *conditions: ColumnElement[bool]) -> None:
     )
 
 
-def renew(session: Session, by: Person, vault: OpenVault, recovery_key: bytes) -> OpenVault:
+def share_from_now(
+    session: Session, by: Person, vault: OpenVault, holder: Holder, recovery_key: bytes
+) -> OpenVault:
+    """Makes somebody a holder of what is to come: a new epoch begins, for it is by epochs that a
+    vault can be read, and the newest one has a past already. Raises RosterChanged."""
+    return renew(session, by, vault, recovery_key, joining=(holder,))
+
+
+def renew(
+    session: Session,
+    by: Person,
+    vault: OpenVault,
+    recovery_key: bytes,
+    *,
+    joining: Iterable[Holder] = (),
+) -> OpenVault:
     """Begins a new epoch for those who hold the newest one now. Raises RosterChanged."""
     _checked_roster(session, vault, vault.newest)
-    holders = queries.holders_of(session, vault.id, vault.newest)
+    holders = [*queries.holders_of(session, vault.id, vault.newest), *joining]
     known = {epoch: vault.key(epoch) for epoch in vault.epochs}
     return _begin_epoch(session, by, vault.id, known, vault.newest + 1, recovery_key, holders)
 
