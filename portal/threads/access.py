@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.models import User
 from portal.accounts.people import Person
 from portal.core.errors import NotFound
+from portal.core.statements import Prepared
 from portal.threads.models import NoReplyNeeded, Side, Thread, ThreadClosure
 from portal.vault.keys import OpenVault, Place, Sealed, open_vault
 from portal.vault.models import Grant, Vault
@@ -37,7 +38,7 @@ class OpenThread:
     no_reply_at: dt.datetime | None
 
 
-_FIND = (
+_FIND = Prepared(
     select(
         Thread.id,
         Thread.clinic_id,
@@ -74,7 +75,7 @@ _FIND = (
     )
     .where(Thread.id == bindparam("thread"), Thread.clinic_id == bindparam("clinic"))
 )
-_FIND_TO_WRITE = _FIND.with_for_update(of=Thread)
+_LOCK = select(Thread.id).where(Thread.id == bindparam("thread")).with_for_update()
 
 
 def side_of(person: Person) -> Side:
@@ -92,12 +93,11 @@ def thread_for(
 
     `to_write` locks its row until the end of the transaction.
     """
-    query = _FIND_TO_WRITE if to_write else _FIND
-    rows = (
-        session.connection()
-        .execute(query, {"person": person.id, "thread": thread_id, "clinic": person.clinic_id})
-        .all()
-    )
+    if to_write and session.connection().dialect.name == "postgresql":
+        # A statement sees what was stored when it began: only one that begins after the wait for
+        # the lock sees that the thread was closed meanwhile.
+        session.connection().execute(_LOCK, {"thread": thread_id})
+    rows = _FIND.all(session, person=person.id, thread=thread_id, clinic=person.clinic_id)
     if not rows:
         raise NotFound
     row = rows[0]
@@ -147,7 +147,7 @@ class Glance:
     side: Side
 
 
-_GLANCE = (
+_GLANCE = Prepared(
     select(Thread.last_seq)
     .join(
         Grant,
@@ -162,14 +162,10 @@ _GLANCE = (
 
 def glance_at(session: Session, person: Person, thread_id: uuid.UUID) -> Glance:
     """Opens nothing and costs almost nothing. Raises NotFound."""
-    last_seq = (
-        session.connection()
-        .execute(_GLANCE, {"person": person.id, "thread": thread_id, "clinic": person.clinic_id})
-        .scalar()
-    )
-    if last_seq is None:
+    row = _GLANCE.first(session, person=person.id, thread=thread_id, clinic=person.clinic_id)
+    if row is None:
         raise NotFound
-    return Glance(last_seq, side_of(person))
+    return Glance(row.last_seq, side_of(person))
 
 
 def grant_holders(session: Session, place_id: uuid.UUID) -> list[User]:

@@ -25,7 +25,7 @@ from portal.core.web import (
 from portal.threads import pages, queries, services
 from portal.threads.access import OpenThread, glance_at, thread_for
 from portal.threads.nonces import Nonce, new_nonce
-from portal.threads.services import Sent, ThreadClosed
+from portal.threads.services import ThreadClosed
 from portal.vault.queries import open_for
 
 bp = Blueprint("threads", __name__)
@@ -123,9 +123,11 @@ def _older_url(thread: OpenThread, messages: list[queries.MessageFacts]) -> str 
 def _note_opening(thread: OpenThread) -> None:
     """Who opened it goes into the trail each time; that it is opened, once."""
     reader = person()
-    audit.note(db(), reader.clinic_id, reader.id, "thread:open", thread.id)
+    # The thread's row before the trail's turn, as in a send: in two orders they would wait for
+    # each other.
     if thread.last_other_seq > thread.opened_by_own_seq:
         at_the_end(db(), lambda session: services.mark_opened(session, reader, thread))
+    audit.note(db(), reader.clinic_id, reader.id, "thread:open", thread.id)
 
 
 @bp.get("/threads/<id:thread_id>/earlier")
@@ -175,7 +177,7 @@ def write(thread_id: uuid.UUID) -> Response:
         return _offer_new_thread(thread_id, text)
     except Invalid as invalid:
         return _write_again(thread_id, text, _words_for(invalid))
-    return _sent(sent)
+    return _sent(sent.thread, sent.seq)
 
 
 def _words_for(invalid: Invalid) -> str:
@@ -185,9 +187,8 @@ def _words_for(invalid: Invalid) -> str:
     return wording.say(code or invalid.code, **({"over": over} if over else {}))
 
 
-def _sent(sent: Sent) -> Response:
+def _sent(thread: OpenThread, seq: int) -> Response:
     """The answer to a send, and the same one to each repeat of it: the newest messages."""
-    thread = thread_for(db(), person(), sent.thread_id)
     box = pages.empty_composer(installation.keyring, person(), thread)
     if not wants_fragment():
         return _show(
@@ -195,9 +196,10 @@ def _sent(sent: Sent) -> Response:
             sent_at=clock.now(),
         )  # fmt: skip
     after = request.form.get("after", type=_number)
-    since = after if after is not None else sent.seq - 1
+    since = after if after is not None else seq - 1
     messages = queries.messages_after(db(), installation.keyring, thread, since)
-    _note_opening(thread)
+    if any(message.author_id != person().id for message in messages):
+        _note_opening(thread)
     return fragment(
         "threads/_sent.html",
         thread=thread,
@@ -221,14 +223,11 @@ def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
 def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:
     """A closed thread is never a dead end: the text goes along into a new one."""
     thread = thread_for(db(), person(), thread_id)
-    services.save_draft(
-        db(), person(), thread.vault, thread.engagement_id, text=text, subject=thread.subject,
-        nonce=None,
-    )  # fmt: skip
+    written = services.carry_along(db(), person(), thread, text)
     return _new_page(
         thread.engagement_id,
-        text=text,
-        subject=thread.subject,
+        text=written.text,
+        subject=written.subject,
         problem=wording.say("thread_closed"),
         status=409,
     )
@@ -310,7 +309,7 @@ def begin(engagement_id: uuid.UUID) -> Response:
         return _new_page(
             engagement_id, text=text, subject=subject, problem=_words_for(invalid), status=422
         )
-    return _sent(sent)
+    return _sent(thread_for(db(), person(), sent.thread_id), sent.seq)
 
 
 def _new_page(

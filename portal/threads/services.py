@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from portal.core.database import Moment
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
+from portal.core.statements import Prepared
 from portal.notifications.services import point
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
@@ -60,6 +61,13 @@ class Sent:
     seq: int
 
 
+@dataclass(frozen=True)
+class Answered(Sent):
+    """What was sent, with the thread as it stands after it."""
+
+    thread: OpenThread
+
+
 def cleaned(text: str) -> str:
     """Text as it is counted and stored: one kind of line break, no NULs, no empty edges."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
@@ -81,7 +89,7 @@ def send(
     thread_id: uuid.UUID,
     text: str,
     nonce: Nonce,
-) -> Sent:
+) -> Answered:
     """Sends once, however often it is asked with the same nonce.
 
     Raises NotFound, ThreadClosed, NonceRefused, or Invalid for empty or over-long text.
@@ -91,7 +99,7 @@ def send(
         raise NonceRefused
     known = find_sent(session, person.id, nonce)
     if known is not None:
-        return known
+        return Answered(thread_id, known.seq, thread)
     if thread.closed_at is not None:
         raise ThreadClosed
     text = cleaned(text)
@@ -102,7 +110,8 @@ def send(
     _forget_draft(session, person, thread.id)
     _tell_the_others(session, person, thread.engagement_id, thread.id)
     audit.note(session, person.clinic_id, person.id, "message:send", thread.id, str(sent.seq))
-    return sent
+    after = replace(thread, vault=vault, last_seq=sent.seq, last_own_seq=sent.seq, no_reply_by=None)
+    return Answered(thread_id, sent.seq, after)
 
 
 def _fresh(
@@ -113,18 +122,20 @@ def _fresh(
     return vault_services.freshen(session, person, vault, clinic.recovery_public_key)
 
 
-_SENT = select(Message.thread_id, Message.seq).where(
-    Message.author_id == bindparam("author"), Message.nonce == bindparam("nonce")
+_SENT = Prepared(
+    select(Message.thread_id, Message.seq).where(
+        Message.author_id == bindparam("author"), Message.nonce == bindparam("nonce")
+    )
 )
 
 
 def find_sent(session: Session, author_id: uuid.UUID, nonce: Nonce) -> Sent | None:
     """What a nonce has sent already, if anything."""
-    row = session.connection().execute(_SENT, {"author": author_id, "nonce": nonce.id}).first()
+    row = _SENT.first(session, author=author_id, nonce=nonce.id)
     return Sent(*row) if row else None
 
 
-_INSERT = insert(Message)
+_INSERT = Prepared(insert(Message))
 
 
 def _store(
@@ -138,27 +149,25 @@ def _store(
 ) -> Sent:
     message_id = new_id()
     sealed = vault.seal(text, queries.message_place(message_id, person.id))
-    session.connection().execute(
-        _INSERT,
-        {
-            "thread_id": thread_id,
-            "seq": seq,
-            "id": message_id,
-            "clinic_id": person.clinic_id,
-            "author_id": person.id,
-            "side": side_of(person),
-            "epoch": sealed.epoch,
-            "sealed": sealed.blob,
-            "nonce": nonce.id,
-            "sent_at": clock.now(),
-            "taken_back_at": None,
-        },
+    _INSERT.run(
+        session,
+        thread_id=thread_id,
+        seq=seq,
+        id=message_id,
+        clinic_id=person.clinic_id,
+        author_id=person.id,
+        side=side_of(person),
+        epoch=sealed.epoch,
+        sealed=sealed.blob,
+        nonce=nonce.id,
+        sent_at=clock.now(),
+        taken_back_at=None,
     )
     return Sent(thread_id, seq)
 
 
 _NOW = bindparam("now", type_=Moment())
-_COUNT_CLIENT = (
+_COUNT_CLIENT = Prepared(
     update(Thread)
     .where(Thread.id == bindparam("thread"))
     .values(
@@ -168,7 +177,7 @@ _COUNT_CLIENT = (
         waiting_since=func.coalesce(Thread.waiting_since, _NOW),
     )
 )
-_COUNT_TEAM = (
+_COUNT_TEAM = Prepared(
     update(Thread)
     .where(Thread.id == bindparam("thread"))
     .values(
@@ -182,21 +191,27 @@ _COUNT_TEAM = (
 
 def _count(session: Session, thread_id: uuid.UUID, side: Side, seq: int) -> None:
     query = _COUNT_CLIENT if side is Side.CLIENT else _COUNT_TEAM
-    session.connection().execute(query, {"thread": thread_id, "seq": seq, "now": clock.now()})
+    query.run(session, thread=thread_id, seq=seq, now=clock.now())
 
 
-_FORGET = delete(Draft).where(
-    Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
+_FORGET = Prepared(
+    delete(Draft).where(
+        Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
+    )
 )
 
 
 def _forget_draft(session: Session, person: Person, place_id: uuid.UUID) -> None:
-    session.connection().execute(_FORGET, {"person": person.id, "place": place_id})
+    _FORGET.run(session, person=person.id, place=place_id)
 
 
-_OTHERS_CLIENT = select(Engagement.client_id).where(Engagement.id == bindparam("engagement"))
-_OTHERS_TEAM = select(CareTeamMember.user_id).where(
-    CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
+_OTHERS_CLIENT = Prepared(
+    select(Engagement.client_id.label("id")).where(Engagement.id == bindparam("engagement"))
+)
+_OTHERS_TEAM = Prepared(
+    select(CareTeamMember.user_id.label("id")).where(
+        CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
+    )
 )
 
 
@@ -204,12 +219,11 @@ def _tell_the_others(
     session: Session, person: Person, engagement_id: uuid.UUID, thread_id: uuid.UUID
 ) -> None:
     query = _OTHERS_CLIENT if person.is_staff else _OTHERS_TEAM
-    rows = session.connection().execute(query, {"engagement": engagement_id}).scalars()
-    for recipient_id in rows.all():
+    for recipient in query.all(session, engagement=engagement_id):
         point(
             session,
             clinic_id=person.clinic_id,
-            recipient_id=recipient_id,
+            recipient_id=recipient.id,
             kind="waiting",
             cause_kind="thread",
             cause_id=thread_id,
@@ -315,6 +329,20 @@ def save_draft(
         )
     )
     return True
+
+
+def carry_along(session: Session, person: Person, thread: OpenThread, text: str) -> queries.Written:
+    """Puts what was typed for a closed thread into the draft of a new one, after what is in it."""
+    draft = queries.draft_of(session, person, thread.vault, thread.engagement_id)
+    before, subject = (draft.text, draft.subject) if draft else ("", "")
+    text = text.replace("\r\n", "\n")
+    if before and before not in text:
+        text = before if text in before else f"{before}\n\n{text}"
+    subject = subject or thread.subject
+    save_draft(
+        session, person, thread.vault, thread.engagement_id, text=text, subject=subject, nonce=None
+    )
+    return queries.Written(text, subject, clock.now())
 
 
 def discard_draft(session: Session, person: Person, place_id: uuid.UUID) -> None:
@@ -423,28 +451,52 @@ def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
 def take_back(session: Session, person: Person, thread_id: uuid.UUID, seq: int) -> None:
     """Takes one's own message out of the thread while nobody on the other side has opened it.
 
-    The record keeps it. Raises NotFound, or Conflict if it has been opened.
+    The record keeps it. Raises NotFound, ThreadClosed, or Conflict if it has been opened.
     """
     thread = thread_for(session, person, thread_id, to_write=True)
     message = session.get(Message, (thread_id, seq)) if seq <= queries.HIGHEST else None
     if message is None or message.author_id != person.id or message.taken_back_at is not None:
         raise NotFound
+    if thread.closed_at is not None:
+        raise ThreadClosed
     if thread.opened_by_other_seq >= seq or thread.last_other_seq > seq:
         raise Conflict(reason="already_opened")
     message.taken_back_at = clock.now()
     session.flush()
-    row = session.get_one(Thread, thread_id, populate_existing=True)
-    row.waiting_since = _waiting_since(session, row)
-    session.flush()
+    _count_anew(session, thread)
     audit.note(session, person.clinic_id, person.id, "message:take_back", thread_id, str(seq))
 
 
+def _count_anew(session: Session, thread: OpenThread) -> None:
+    """An answer that was taken back is none: whoever waited for it waits again."""
+    row = session.get_one(Thread, thread.id, populate_existing=True)
+    last = _last_standing(session, thread.id, thread.side)
+    if thread.side is Side.CLIENT:
+        row.last_client_seq = last
+    else:
+        row.last_team_seq = last
+    row.waiting_since = _waiting_since(session, row)
+    session.flush()
+
+
+def _last_standing(session: Session, thread_id: uuid.UUID, side: Side) -> int:
+    query = (
+        select(Message.seq)
+        .where(Message.thread_id == thread_id, Message.side == side)
+        .where(Message.taken_back_at.is_(None))
+        .order_by(Message.seq.desc())
+        .limit(1)
+    )
+    return session.scalar(query) or 0
+
+
 def _waiting_since(session: Session, thread: Thread) -> dt.datetime | None:
+    said = select(func.max(NoReplyNeeded.seq)).where(NoReplyNeeded.thread_id == thread.id)
     return session.scalar(
         select(Message.sent_at)
         .where(
             Message.thread_id == thread.id,
-            Message.seq > thread.last_team_seq,
+            Message.seq > max(thread.last_team_seq, session.scalar(said) or 0),
             Message.side == Side.CLIENT,
             Message.taken_back_at.is_(None),
         )
