@@ -141,6 +141,7 @@ class JobQueue:
                 )
             except DuplicateJobError:
                 if self._is_waiting(name):
+                    self._put_back_if_lost(name)
                     return
             else:
                 return
@@ -148,6 +149,14 @@ class JobQueue:
     def _is_waiting(self, name: str) -> bool:
         status = self._queue.connection.hget(Job.key_for(name), "status")
         return status == JobStatus.QUEUED.encode()
+
+    def _put_back_if_lost(self, name: str) -> None:
+        """A job that the queue was handing over when it died says it waits, but is in no line.
+
+        It may also be on its way to the worker just now; then it runs twice, which changes nothing.
+        """
+        if self._queue.get_job_position(name) is None:
+            self._queue.push_job_id(name)
 
 
 _queue: JobQueue | None = None
