@@ -279,10 +279,12 @@ def _rescue() -> Response | None:
 
 def _turn_away() -> Response:
     """A visitor asked for a page of somebody signed in."""
-    here_again = request.full_path.rstrip("?") if request.method == "GET" else None
-    if here_again in (None, "/"):
+    if request.method != "GET":
         return _rescue() or send_to(url_for("accounts.sign_in"))
-    return send_to(url_for("accounts.sign_in", next=here_again))
+    if request.path == "/":
+        # The first thing ever asked for: not worth a redirect on a slow line.
+        return cast(Response, current_app.view_functions["accounts.sign_in"]())
+    return send_to(url_for("accounts.sign_in", next=request.full_path.rstrip("?")))
 
 
 def _refuse_form(_error: CSRFError) -> Response:
@@ -335,11 +337,13 @@ def init_door(app: Flask, door_guard: Guard, clinics: ClinicBook) -> None:
     app.register_error_handler(CSRFError, _refuse_form)
     app.context_processor(_for_every_page)
     app.before_request(_check_door)
+    # The pages before signing in have a stylesheet and scripts, too.
+    public(app.view_functions["static"])
 
 
 def _check_door() -> Any:
     view = current_app.view_functions.get(request.endpoint or "")
-    if view is None:
+    if view is None or request.endpoint == "static":
         return None
     signed_in = person_or_none()
     if signed_in is None and not is_public(view):

@@ -21,6 +21,7 @@ from portal.core.crypto import Box, Unreadable, derive, digest, label
 from portal.core.database import changed
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring, name_place
+from portal.core.statements import Prepared
 
 SID_BYTES = 16
 SECRET_BYTES = 32
@@ -101,7 +102,7 @@ def begin(session: Session, user: User, private_key: bytes, device: str) -> Cook
     return cookie
 
 
-_FIND = (
+_FIND = Prepared(
     select(
         BrowserSession.id,
         BrowserSession.wrapped_key,
@@ -124,7 +125,7 @@ _FIND = (
 def find(session: Session, keyring: Keyring, cookie: Cookie) -> Person | None:
     """Who holds this cookie; None if it is unknown, ended, idle for too long or too old."""
     cookie_digest = cookie.digest
-    row = session.connection().execute(_FIND, {"digest": cookie_digest}).first()
+    row = _FIND.first(session, digest=cookie_digest)
     if row is None or not _is_alive(row.seen_at, row.idle_seconds, row.expires_at):
         return None
     try:
@@ -165,7 +166,7 @@ def needs_touch(person: Person) -> bool:
 
 def touch(session: Session, person: Person) -> None:
     """Remembers that the person was active just now."""
-    session.connection().execute(_TOUCH, {"session_id": person.session_id, "now": clock.now()})
+    session.execute(_TOUCH, {"session_id": person.session_id, "now": clock.now()})
 
 
 def end(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> bool:

@@ -24,6 +24,7 @@ from portal.config import Config
 from portal.core import clock
 from portal.core.crypto import label
 from portal.core.database import Base, at_the_end
+from portal.core.statements import Prepared
 
 NOWHERE = uuid.UUID(int=0)
 GENESIS = hashlib.sha256(b"cp/v1/audit").digest()
@@ -76,37 +77,34 @@ def note(
     at_the_end(session, partial(append, event=event))
 
 
-_HEAD = (
+_HEAD = Prepared(
     select(AuditEntry.seq, AuditEntry.digest)
     .where(AuditEntry.clinic_id == bindparam("clinic"))
     .order_by(AuditEntry.seq.desc())
     .limit(1)
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(:chain)")
-_INSERT = insert(AuditEntry)
+_INSERT = Prepared(insert(AuditEntry))
 
 
 def append(session: Session, event: Event) -> None:
     """Adds one entry to its clinic's chain. Needs a writing transaction, which orders the chain."""
-    connection = session.connection()
     clinic = event.clinic_id or NOWHERE
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
-    head = connection.execute(_HEAD, {"clinic": clinic}).first()
-    seq, previous = (head[0] + 1, head[1]) if head else (1, GENESIS)
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
+    head = _HEAD.first(session, clinic=clinic)
+    seq, previous = (head.seq + 1, head.digest) if head else (1, GENESIS)
     at = clock.now()
-    connection.execute(
-        _INSERT,
-        {
-            "clinic_id": clinic,
-            "seq": seq,
-            "at": at,
-            "actor_id": event.actor_id,
-            "action": event.action,
-            "object_id": event.object_id,
-            "detail": event.detail,
-            "digest": _digest(previous, clinic, seq, at, event),
-        },
+    _INSERT.run(
+        session,
+        clinic_id=clinic,
+        seq=seq,
+        at=at,
+        actor_id=event.actor_id,
+        action=event.action,
+        object_id=event.object_id,
+        detail=event.detail,
+        digest=_digest(previous, clinic, seq, at, event),
     )
 
 

@@ -4,10 +4,11 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import Exists, Select, exists, select
+from sqlalchemy import Exists, Select, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Disablement, User
+from portal.core.statements import Prepared
 from portal.notifications.models import Address, Channel, Pointer, State
 
 UNFINISHED = (State.PENDING, State.SENDING)
@@ -26,12 +27,16 @@ class Errand:
     sealed_address: bytes
 
 
+_CONFIRMED = Prepared(
+    select(Address.channel)
+    .where(Address.user_id == bindparam("user"), Address.confirmed_at.is_not(None))
+    .order_by(Address.channel)
+)
+
+
 def confirmed_channels(session: Session, user_id: uuid.UUID) -> list[Channel]:
     """Where this person has said they want to be told."""
-    rows = select(Address.channel).where(
-        Address.user_id == user_id, Address.confirmed_at.is_not(None)
-    )
-    return list(session.scalars(rows.order_by(Address.channel)))
+    return [row.channel for row in _CONFIRMED.all(session, user=user_id)]
 
 
 def due(now: dt.datetime, limit: int) -> Select[uuid.UUID]:

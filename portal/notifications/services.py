@@ -7,6 +7,7 @@ commit; what the queue loses, `sweep` finds. A worker that dies leaves its claim
 import datetime as dt
 import random
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Update, text, update
@@ -20,6 +21,7 @@ from portal.core.database import Database
 from portal.core.delivery import NotSent
 from portal.core.ids import new_id
 from portal.core.jobs import wake_after_commit
+from portal.core.statements import Prepared
 from portal.notifications.models import Address, Channel, Pointer, State
 from portal.notifications.queries import UNFINISHED, Errand, confirmed_channels, due, errand
 from portal.notifications.wordings import wording
@@ -71,37 +73,46 @@ def point(
     Somebody who is about to be told anyway is not told twice.
     """
     for channel in confirmed_channels(session, recipient_id):
-        pointer = {
-            "id": new_id(),
-            "clinic_id": clinic_id,
-            "recipient_id": recipient_id,
-            "channel": channel,
-            "kind": kind,
-            "cause_kind": cause_kind,
-            "cause_id": cause_id,
-            "created_at": clock.now(),
-            "due_at": clock.now(),
-            "state": State.PENDING,
-            "attempts": 0,
-        }
-        wake_after_commit(session, DELIVER, _add_or_join(session, pointer))
+        now, pointer_id = clock.now(), new_id()
+        ahead = _ADD_OR_JOIN[session.get_bind().dialect.name].first(
+            session,
+            id=pointer_id,
+            clinic_id=clinic_id,
+            recipient_id=recipient_id,
+            channel=channel,
+            kind=kind,
+            cause_kind=cause_kind,
+            cause_id=cause_id,
+            created_at=now,
+            due_at=now,
+            state=State.PENDING,
+            attempts=0,
+            last_error_code=None,
+            sent_at=None,
+        )
+        # Whoever is ahead has had the worker woken already, or the clock will find them.
+        if ahead.id == pointer_id:
+            wake_after_commit(session, DELIVER, pointer_id)
 
 
-def _add_or_join(session: Session, pointer: dict[str, object]) -> uuid.UUID:
+def _add_or_join(insert: Callable[..., Any]) -> Prepared:
     """The new pointer's id, or that of the one which is still ahead.
 
     Joining touches that row, so that it cannot go out before this transaction is through.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(Pointer).values(**pointer)
-    joined = statement.on_conflict_do_update(
+    joined = insert(Pointer).on_conflict_do_update(
         index_elements=[Pointer.recipient_id, Pointer.channel],
         # As the index says it, word for word: a bound value would match no partial index.
         index_where=text("state = 'pending'"),
         set_={"due_at": Pointer.due_at},
     )
-    identifier: uuid.UUID = session.execute(joined.returning(Pointer.id)).scalar_one()
-    return identifier
+    return Prepared(joined.returning(Pointer.id))
+
+
+_ADD_OR_JOIN = {
+    "sqlite": _add_or_join(sqlite.insert),
+    "postgresql": _add_or_join(postgresql.insert),
+}
 
 
 def sweep(session: Session, _config: Config) -> int:

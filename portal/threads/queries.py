@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -15,6 +15,7 @@ from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
 from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.keyring import Keyring, name_place
+from portal.core.statements import Prepared
 from portal.threads.access import OpenThread, side_of, subject_place
 from portal.threads.models import (
     Draft,
@@ -56,14 +57,14 @@ _COLUMNS = (
     Message.taken_back_at,
     User.name_sealed,
 )
-_NEWEST = (
+_NEWEST = Prepared(
     select(*_COLUMNS)
     .join(User, User.id == Message.author_id)
     .where(Message.thread_id == bindparam("thread"), Message.seq < bindparam("before"))
     .order_by(Message.seq.desc())
     .limit(bindparam("count"))
 )
-_AFTER = (
+_AFTER = Prepared(
     select(*_COLUMNS)
     .join(User, User.id == Message.author_id)
     .where(Message.thread_id == bindparam("thread"), Message.seq > bindparam("after"))
@@ -81,11 +82,7 @@ def messages_before(
     count: int = PAGE,
 ) -> list[MessageFacts]:
     """The newest messages, or the newest of those before a number; oldest of them first."""
-    rows = (
-        session.connection()
-        .execute(_NEWEST, {"thread": thread.id, "before": before or HIGHEST, "count": count})
-        .all()
-    )
+    rows = _NEWEST.all(session, thread=thread.id, before=before or HIGHEST, count=count)
     return [_open(keyring, thread, row) for row in reversed(rows)]
 
 
@@ -93,15 +90,11 @@ def messages_after(
     session: Session, keyring: Keyring, thread: OpenThread, after: int, count: int = PAGE
 ) -> list[MessageFacts]:
     """What has come since a number, oldest first."""
-    rows = (
-        session.connection()
-        .execute(_AFTER, {"thread": thread.id, "after": after, "count": count})
-        .all()
-    )
+    rows = _AFTER.all(session, thread=thread.id, after=after, count=count)
     return [_open(keyring, thread, row) for row in rows]
 
 
-def _open(keyring: Keyring, thread: OpenThread, row: Row[*tuple[Any, ...]]) -> MessageFacts:
+def _open(keyring: Keyring, thread: OpenThread, row: tuple[Any, ...]) -> MessageFacts:
     seq, message_id, author_id, side, epoch, sealed, sent_at, taken_back_at, name = row
     return MessageFacts(
         seq,
@@ -193,8 +186,10 @@ def draft_place(place_id: uuid.UUID, author_id: uuid.UUID) -> Place:
     return Place("drafts", "text", place_id, author_id)
 
 
-_DRAFT = select(Draft.epoch, Draft.sealed, Draft.saved_at).where(
-    Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
+_DRAFT = Prepared(
+    select(Draft.epoch, Draft.sealed, Draft.saved_at).where(
+        Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
+    )
 )
 
 
@@ -202,7 +197,7 @@ def draft_of(
     session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID
 ) -> Written | None:
     """The draft this person has in a thread (or, by engagement, of a new one)."""
-    row = session.connection().execute(_DRAFT, {"person": person.id, "place": place_id}).first()
+    row = _DRAFT.first(session, person=person.id, place=place_id)
     if row is None:
         return None
     sealed = Sealed(row.epoch, row.sealed)
@@ -224,7 +219,7 @@ def kept_label(clinic_id: uuid.UUID, place_id: uuid.UUID, kept_id: uuid.UUID) ->
     return label(clinic_id, "kept_texts", place_id, kept_id)
 
 
-_KEPT = (
+_KEPT = Prepared(
     select(KeptText.id, KeptText.sealed, KeptText.kept_at)
     .where(KeptText.author_id == bindparam("person"), KeptText.place_id == bindparam("place"))
     .order_by(KeptText.id)
@@ -233,14 +228,12 @@ _KEPT = (
 
 def kept_texts(session: Session, person: Person, place_id: uuid.UUID) -> list[Written]:
     """What came from this person, for this place, when nobody was signed in; oldest first."""
-    rows = session.connection().execute(_KEPT, {"person": person.id, "place": place_id}).all()
+    rows = _KEPT.all(session, person=person.id, place=place_id)
     opened = ((_open_kept(person, place_id, row), row.kept_at) for row in rows)
     return [_written(text, at) for text, at in opened if text is not None]
 
 
-def _open_kept(
-    person: Person, place_id: uuid.UUID, row: Row[uuid.UUID, bytes, dt.datetime]
-) -> str | None:
+def _open_kept(person: Person, place_id: uuid.UUID, row: Any) -> str | None:
     place = kept_label(person.clinic_id, place_id, row.id)
     try:
         return unpad(open_with(person.private_key, row.sealed, place)).decode()
@@ -273,12 +266,12 @@ def waiting_items(session: Session, person: Person) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
-_CLIENT = (
+_CLIENT = Prepared(
     select(User.id, User.name_sealed)
     .join(Engagement, Engagement.client_id == User.id)
     .where(Engagement.id == bindparam("engagement"))
 )
-_TEAM = (
+_TEAM = Prepared(
     select(User.id, User.name_sealed)
     .join(CareTeamMember, CareTeamMember.user_id == User.id)
     .where(CareTeamMember.engagement_id == bindparam("engagement"))
@@ -288,12 +281,12 @@ _TEAM = (
 
 
 def client_name(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> str:
-    row = session.connection().execute(_CLIENT, {"engagement": engagement_id}).one()
+    row = _CLIENT.first(session, engagement=engagement_id)
     return keyring.name(row.name_sealed, name_place("users", "name", row.id))
 
 
 def team_names(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> list[str]:
-    rows = session.connection().execute(_TEAM, {"engagement": engagement_id})
+    rows = _TEAM.all(session, engagement=engagement_id)
     return [keyring.name(row.name_sealed, name_place("users", "name", row.id)) for row in rows]
 
 
