@@ -57,7 +57,8 @@ class _Ready:
         self._order = compiled.positiontup
         columns = compiled._result_columns
         names = [str(column.keyname) for column in columns]
-        self._make: Callable[[list[Any]], Any] = namedtuple("Row", names, rename=True)._make
+        row: Any = namedtuple("Row", names, rename=True)  # noqa: PYI024
+        self._make: Callable[[list[Any]], Any] = row._make
         self._converts = [_result_converter(column.type, dialect) for column in columns]
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
