@@ -101,7 +101,7 @@ def postbox() -> None:
 
 def main() -> None:
     """The entry point of `portal` and of `python -m portal.cli`."""
-    cli()
+    cli(prog_name="portal")
 
 
 if __name__ == "__main__":
