@@ -19,7 +19,7 @@ from portal.accounts.models import (
 )
 from portal.accounts.names import normalised
 from portal.core import clock
-from portal.core.keyring import Keyring, name_place
+from portal.core.keyring import Keyring
 
 
 def user_name_lookup(keyring: Keyring, user_name: str) -> bytes:
@@ -82,13 +82,13 @@ class PersonFacts:
 
 
 def name_of(keyring: Keyring, user: User) -> str:
-    return keyring.name(user.name_sealed, name_place("users", "name", user.id))
+    return keyring.name(user.name_sealed, "users", "name", user.id)
 
 
 def user_name_of(keyring: Keyring, user: User) -> str:
     if user.user_name_sealed is None:
         return ""
-    return keyring.name(user.user_name_sealed, name_place("users", "user_name", user.id))
+    return keyring.name(user.user_name_sealed, "users", "user_name", user.id)
 
 
 def _facts(keyring: Keyring, user: User, disabled_at: dt.datetime | None) -> PersonFacts:

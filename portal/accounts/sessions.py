@@ -20,7 +20,7 @@ from portal.core import clock
 from portal.core.crypto import Box, Unreadable, derive, digest, label
 from portal.core.database import changed
 from portal.core.ids import new_id
-from portal.core.keyring import Keyring, name_place
+from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 
 SID_BYTES = 16
@@ -139,7 +139,7 @@ def find(session: Session, keyring: Keyring, cookie: Cookie) -> Person | None:
         clinic_id=row.clinic_id,
         role=row.role,
         language=row.language,
-        name=keyring.name(row.name_sealed, name_place("users", "name", row.user_id)),
+        name=keyring.name(row.name_sealed, "users", "name", row.user_id),
         public_key=row.public_key,
         private_key=private_key,
         session_id=row.id,

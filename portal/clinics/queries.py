@@ -64,7 +64,7 @@ class ClinicBook:
     def _open(self, clinic: Clinic) -> ClinicFacts:
         return ClinicFacts(
             clinic.id,
-            self._keyring.name(clinic.name_sealed, name_place("clinics", "name", clinic.id)),
+            self._keyring.name(clinic.name_sealed, "clinics", "name", clinic.id),
             clinic.time_zone,
             clinic.language,
             self._crisis_lines(clinic),

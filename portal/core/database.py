@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, ClassVar, Protocol, cast
 
@@ -63,6 +64,8 @@ def _uuid_to_bytes(value: uuid.UUID | None) -> bytes | None:
     return None if value is None else value.bytes
 
 
+# Pages read the same few identifiers over and over, and making one costs more than finding it.
+@lru_cache(maxsize=20_000)
 def _bytes_to_uuid(value: bytes | None) -> uuid.UUID | None:
     return None if value is None else uuid.UUID(bytes=value)
 
@@ -205,6 +208,7 @@ class Database:
 
 AT_THE_END = "portal_at_the_end"
 AFTER_COMMIT = "portal_after_commit"
+CONNECTION = "portal_connection"
 
 
 def at_the_end(session: Session, work: Callable[[Session], object]) -> None:
@@ -220,6 +224,14 @@ def after_commit(session: Session, work: Callable[[], object]) -> None:
     session.info.setdefault(AFTER_COMMIT, []).append(work)
 
 
+def connection_of(session: Session) -> Connection:
+    """The session's connection, looked up once for each transaction of a Unit."""
+    connection: Connection | None = session.info.get(CONNECTION)
+    if connection is None:
+        connection = session.info[CONNECTION] = session.connection()
+    return connection
+
+
 class Unit:
     """The work of one request. It reads until `write`; what it wrote lasts after `commit`."""
 
@@ -233,6 +245,7 @@ class Unit:
         if self.is_writing:
             return
         self.session.rollback()
+        self.session.info.pop(CONNECTION, None)
         self._database.gate.acquire()
         self.is_writing = True
         self.session.connection(execution_options={WRITING: True})
@@ -240,6 +253,7 @@ class Unit:
     def pause(self) -> None:
         """Holds nothing, neither a snapshot nor a connection, while something slow is done."""
         self.session.commit()
+        self.session.info.pop(CONNECTION, None)
 
     def commit(self) -> None:
         """Stores everything, then does what waited for that."""
@@ -250,6 +264,7 @@ class Unit:
             self.rollback()
             raise
         self._leave()
+        self.session.info.pop(CONNECTION, None)
         for work in self.session.info.pop(AFTER_COMMIT, ()):
             work()
 

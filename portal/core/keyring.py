@@ -23,7 +23,7 @@ class Keyring:
     def __init__(self, keys: tuple[tuple[str, bytes], ...]) -> None:
         self._keys = keys
         self._boxes = {key_id: Box(derive(key, "server/names")) for key_id, key in keys}
-        self._names: dict[tuple[bytes, bytes], str] = {}
+        self._names: dict[tuple[bytes, uuid.UUID], str] = {}
 
     def seal_text(self, text: str, place: bytes) -> bytes:
         key_id = self._keys[0][0]
@@ -37,16 +37,17 @@ class Keyring:
             raise Unreadable
         return box.open(rest, place).decode()
 
-    def name(self, sealed: bytes, place: bytes) -> str:
+    def name(self, sealed: bytes, table: str, column: str, row: uuid.UUID) -> str:
         """For the few names that every page shows: remembered while they last.
 
         A damaged one is a question mark, since a page must not fail over a name.
         """
-        known = self._names.get((sealed, place))
+        known = self._names.get((sealed, row))
         if known is None:
             if len(self._names) >= REMEMBERED_NAMES:
                 self._names.clear()
-            known = self._names[(sealed, place)] = self._name(sealed, place)
+            place = name_place(table, column, row)
+            known = self._names[(sealed, row)] = self._name(sealed, place)
         return known
 
     def _name(self, sealed: bytes, place: bytes) -> str:

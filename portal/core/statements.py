@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
+from portal.core.database import connection_of
+
 Convert = Callable[[Any], Any]
 
 
@@ -26,7 +28,7 @@ class Prepared:
 
     def all(self, session: Session, **values: Any) -> list[Any]:
         """The rows as named tuples; none for a statement that returns no rows."""
-        connection = session.connection()
+        connection = connection_of(session)
         ready = self._ready.get(connection.dialect.name) or self._prepare(connection.dialect)
         return ready.run(connection, values)
 
@@ -57,7 +59,7 @@ class _Ready:
         self._order = compiled.positiontup
         columns = compiled._result_columns
         names = [str(column.keyname) for column in columns]
-        row: Any = namedtuple("Row", names, rename=True)  # noqa: PYI024
+        row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
         self._make: Callable[[list[Any]], Any] = row._make
         self._converts = [_result_converter(column.type, dialect) for column in columns]
 

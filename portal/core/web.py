@@ -62,6 +62,10 @@ installation = cast(Installation, LocalProxy(_installation))
 class Portal(Flask):
     """A Flask whose views' work is committed before they answer: what they say is true."""
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view here is asynchronous, and finding that out anew each time costs."""
+        return func
+
     def dispatch_request(self) -> ResponseReturnValue:
         response = self.make_response(super().dispatch_request())
         if response.status_code < 500:

@@ -14,7 +14,7 @@ from portal.accounts.models import User
 from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
 from portal.core.crypto import Unreadable, label, open_with, unpad
-from portal.core.keyring import Keyring, name_place
+from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 from portal.threads.access import OpenThread, side_of, subject_place
 from portal.threads.models import (
@@ -99,7 +99,7 @@ def _open(keyring: Keyring, thread: OpenThread, row: tuple[Any, ...]) -> Message
     return MessageFacts(
         seq,
         author_id,
-        keyring.name(name, name_place("users", "name", author_id)),
+        keyring.name(name, "users", "name", author_id),
         side,
         sent_at,
         None
@@ -282,14 +282,14 @@ _TEAM = Prepared(
 
 def client_name(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> str:
     row = _CLIENT.first(session, engagement=engagement_id)
-    return keyring.name(row.name_sealed, name_place("users", "name", row.id))
+    return keyring.name(row.name_sealed, "users", "name", row.id)
 
 
 def team_names(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> list[str]:
     rows = _TEAM.all(session, engagement=engagement_id)
-    return [keyring.name(row.name_sealed, name_place("users", "name", row.id)) for row in rows]
+    return [keyring.name(row.name_sealed, "users", "name", row.id) for row in rows]
 
 
 def name_of_user(session: Session, keyring: Keyring, user_id: uuid.UUID) -> str:
     sealed = session.scalar(select(User.name_sealed).where(User.id == user_id))
-    return keyring.name(sealed or b"", name_place("users", "name", user_id))
+    return keyring.name(sealed or b"", "users", "name", user_id)

@@ -240,7 +240,7 @@ def save_draft(thread_id: uuid.UUID) -> Response:
 
 
 def _save(thread_id: uuid.UUID) -> Response:
-    thread = thread_for(db(), person(), thread_id)
+    thread = thread_for(db(), person(), thread_id, to_write=True)
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
     saved = services.save_draft(db(), person(), thread.vault, thread.id, text=text, nonce=nonce)
     if not wants_fragment():
@@ -347,6 +347,7 @@ def save_new_draft(engagement_id: uuid.UUID) -> Response:
 
 def _save_new(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
+    services.engagement_to_write(db(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
     saved = services.save_draft(
         db(),

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass, replace
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -245,7 +245,7 @@ def begin_thread(
 
     Raises NotFound, NonceRefused or Invalid.
     """
-    engagement = _engagement_to_write(session, engagement_id)
+    engagement = engagement_to_write(session, engagement_id)
     if not nonce.was_given_to(keyring, person.id, engagement_id):
         raise NonceRefused
     known = find_sent(session, person.id, nonce)
@@ -266,7 +266,8 @@ def begin_thread(
     return sent
 
 
-def _engagement_to_write(session: Session, engagement_id: uuid.UUID) -> Engagement:
+def engagement_to_write(session: Session, engagement_id: uuid.UUID) -> Engagement:
+    """Whoever else would begin a thread here, or save the draft of one, waits. Raises NotFound."""
     engagement = session.scalar(
         select(Engagement).where(Engagement.id == engagement_id).with_for_update()
     )
@@ -312,7 +313,11 @@ def save_draft(
     subject: str = "",
     nonce: Nonce | None,
 ) -> bool:
-    """Keeps what is being written. False if the form it comes from has been sent meanwhile."""
+    """Keeps what is being written. False if the form it comes from has been sent meanwhile.
+
+    Lock the place first (the thread, or the engagement): two saves at once must take turns, and a
+    save must not slip in behind the send that ends it.
+    """
     if nonce is not None and find_sent(session, person.id, nonce) is not None:
         return False
     fields = queries.written_fields(text.replace("\r\n", "\n"), subject)
@@ -429,11 +434,9 @@ def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
     """Remembers that this person's side has opened everything there is."""
     now, is_client = clock.now(), thread.side is Side.CLIENT
     column = Thread.client_opened_seq if is_client else Thread.team_opened_seq
-    session.execute(
-        update(Thread)
-        .where(Thread.id == thread.id, column < thread.last_seq)
-        .values({column: thread.last_seq})
-    )
+    # The row is written even if nothing changes in it: then two who open it at once take turns.
+    opened = case((column < thread.last_seq, thread.last_seq), else_=column)
+    session.execute(update(Thread).where(Thread.id == thread.id).values({column: opened}))
     session.execute(
         delete(ReadMark).where(ReadMark.thread_id == thread.id, ReadMark.reader_id == person.id)
     )
