@@ -130,12 +130,16 @@ class World(Cast):
         }
 
     def _remove_and_disable(self) -> None:
-        """Ruth and Helen were on Iris's care team once; Vera may not sign in any more."""
+        """Ruth and Helen were on Iris's care team once; Vera may not sign in any more.
+
+        Nadia's team has three, so that one can be taken off it.
+        """
         for name in ("ruth", "helen"):
             self.add_to_team("luis", "iris", name)
         for name in ("ruth", "helen"):
             self.remove_from_team("luis", "iris", name)
         tom = self.person("tom")
+        self.add_to_team("ruth", "nadia", "sam")
         with self.database.writing() as session:
             caseload.disable_person(session, tom, self.ids["vera"])
 
