@@ -151,7 +151,7 @@ case "${1:-}" in
         "$venv/bin/ruff" format --check .
         "$venv/bin/mypy"
         "$venv/bin/lint-imports" --no-cache
-        "$venv/bin/bandit" --quiet --recursive --severity-level medium portal wsgi.py
+        "$venv/bin/bandit" --quiet --configfile pyproject.toml --recursive --severity-level medium portal wsgi.py
         say "Everything holds."
         ;;
     bench)

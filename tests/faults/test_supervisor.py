@@ -137,7 +137,9 @@ def test_what_is_killed_is_started_again(portal: Portal, name: str) -> None:
 def test_nobody_is_refused_while_the_web_process_is_away(portal: Portal) -> None:
     web = portal.child("web")
     assert web is not None
+    members = family(web)
     os.kill(web, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, members)), "the old ones are gone")
     assert portal.get() < 500
 
 
