@@ -9,11 +9,12 @@ import hashlib
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
+from functools import cached_property
 from mimetypes import guess_type
 from pathlib import Path
 from typing import cast
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Request, Response, abort, current_app, request
 from markupsafe import Markup
 
 from portal.core.compress import Squeezed
@@ -69,11 +70,15 @@ class Assets:
             target.with_name(f"{target.name}.gz").write_bytes(asset.body.gzip)
         return len(self._by_url)
 
-    @property
+    @cached_property
     def style_source(self) -> str:
         """What the Content-Security-Policy must allow for the stylesheet inside a page."""
         digest = hashlib.sha256(self.stylesheet.body.plain).digest()
         return f"'sha256-{b64encode(digest).decode()}'"
+
+    def is_held_by(self, request: Request) -> bool:
+        """Whether the browser that asks holds the stylesheet already."""
+        return request.cookies.get(COOKIE) == self.stylesheet.hash
 
     def _add(self, name: str, text: str) -> None:
         body = self._ready(name, text).encode()
@@ -132,7 +137,7 @@ def _assets() -> Assets:
 
 
 def _is_held() -> bool:
-    return request.cookies.get(COOKIE) == _assets().stylesheet.hash
+    return _assets().is_held_by(request)
 
 
 def _goes_on() -> bool:

@@ -338,9 +338,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get(WRITING)
-    # A transaction that begins by reading cannot wait for the lock when it turns to writing.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    # A transaction that begins by reading cannot wait for the lock when it turns to writing, and
+    # reading needs none: each statement sees all that is stored when it begins.
+    if connection.get_execution_options().get(WRITING):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql(url: str, pool_size: int) -> Engine:

@@ -66,6 +66,10 @@ def thread_url(thread_id: uuid.UUID) -> str:
     return f"/threads/{short(thread_id)}"
 
 
+def reading_url(engagement_id: uuid.UUID) -> str:
+    return f"/clients/{short(engagement_id)}/reading"
+
+
 def show_messages(
     thread: OpenThread, person: Person, messages: list[MessageFacts]
 ) -> list[MessageView]:

@@ -98,7 +98,7 @@ def _show(
         newer_after=thread.last_seq,
         check_url=f"{pages.thread_url(thread.id)}/new",
         composer=box,
-        reading_url=url_for("caseload.reading", engagement_id=thread.engagement_id),
+        reading_url=pages.reading_url(thread.engagement_id),
         new_url=pages.new_thread_url(thread.engagement_id) if thread.closed_at else None,
         close_url=_url_if(person().is_clinical and not thread.closed_at, thread, "close"),
         no_reply_url=_url_if(_may_say_no_reply(thread), thread, "no-reply-needed"),
