@@ -38,7 +38,7 @@ def test_a_new_passphrase_ends_every_other_session_and_the_old_one(cast: Cast) -
     here, elsewhere = cast.browser("dana"), cast.browser("dana")
     assert change(here, PASSPHRASE, NEW) == 200
     assert "Everywhere else you were signed out" in here.page.text
-    assert elsewhere.open("/", follow=False).status_code == 303
+    assert elsewhere.open("/account", follow=False).status_code == 303
     assert "Still readable" in here.open(cast.thread_url(thread)).text
     with pytest.raises(Refused):
         sign_in(cast, "dana", PASSPHRASE)
@@ -50,7 +50,7 @@ def test_the_present_passphrase_is_asked_for(sqlite_cast: Cast) -> None:
     here, elsewhere = sqlite_cast.browser("dana"), sqlite_cast.browser("dana")
     assert change(here, "not it", NEW) == 422
     assert "That is not the passphrase you use now" in here.page.text
-    assert elsewhere.open("/", follow=False).status_code == 200
+    assert elsewhere.open("/account", follow=False).status_code == 200
     assert who_holds(sqlite_cast, sign_in(sqlite_cast, "dana", PASSPHRASE)) is not None
 
 
@@ -122,7 +122,7 @@ def test_the_recovery_code_lets_one_back_in_once(cast: Cast) -> None:
     assert browser.page.status_code == 200
     assert "Your passphrase was set anew with the recovery code" in browser.page.text
     assert "Still readable" in browser.open(cast.thread_url(thread)).text
-    assert lost.open("/", follow=False).status_code == 303
+    assert lost.open("/account", follow=False).status_code == 303
     with pytest.raises(Refused):
         sign_in(cast, "nora", OWN)
     assert who_holds(cast, sign_in(cast, "nora", passphrase)) is not None
@@ -133,7 +133,7 @@ def test_the_recovery_code_lets_one_back_in_once(cast: Cast) -> None:
 def test_the_first_step_of_recovery_changes_nothing(sqlite_cast: Cast) -> None:
     browser, code = arrived(sqlite_cast)
     recover(sqlite_cast, code)
-    assert browser.open("/", follow=False).status_code == 200
+    assert browser.open("/account", follow=False).status_code == 200
     assert who_holds(sqlite_cast, sign_in(sqlite_cast, "nora", OWN)) is not None
 
 

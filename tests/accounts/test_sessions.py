@@ -139,4 +139,4 @@ def test_disabling_somebody_ends_their_sessions_at_once(cast: Cast) -> None:
 def test_a_cookie_that_is_none_is_a_visitors(sqlite_cast: Cast, value: str) -> None:
     browser = Browser(sqlite_cast.app)
     browser.client.set_cookie("p", value)
-    assert browser.open("/", follow=False).headers["Location"].startswith("/sign-in")
+    assert browser.open("/account", follow=False).headers["Location"].startswith("/sign-in")

@@ -38,7 +38,7 @@ def test_somebody_signs_in_reads_and_signs_out(cast: Cast) -> None:
     assert browser.client.get_cookie("p") is None
     thief = Browser(cast.app)
     thief.client.set_cookie("p", old_cookie.value)
-    assert thief.open("/", follow=False).headers["Location"].startswith("/sign-in")
+    assert thief.open("/account", follow=False).headers["Location"].startswith("/sign-in")
 
 
 def test_user_names_are_read_as_people_type_them(dana: Cast) -> None:
