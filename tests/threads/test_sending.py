@@ -1,5 +1,7 @@
 """Sending: once, whatever happens, and nothing typed is lost."""
 
+from typing import Any
+
 from tests.cast import Cast
 
 
@@ -18,7 +20,12 @@ def test_the_same_form_posted_twice_is_one_message(cast: Cast) -> None:
     thread = cast.begin_thread("ruth", "dana")
     dana = cast.browser("dana")
     dana.open(cast.thread_url(thread))
-    form = {"csrf_token": dana.token, "nonce": dana.nonce, "text": "Only once", "action": "send"}
+    form: dict[str, Any] = {
+        "csrf_token": dana.token,
+        "nonce": dana.nonce,
+        "text": "Only once",
+        "action": "send",
+    }
     for _ in range(3):
         answer = dana.post(cast.thread_url(thread), **form)
         assert answer.status_code == 200

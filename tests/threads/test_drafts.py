@@ -1,0 +1,173 @@
+"""Drafts: saved by themselves or by a button, the same in every browser, gone once sent."""
+
+import re
+from typing import Any
+
+from sqlalchemy import func, select
+
+from portal.threads.models import Draft
+from tests.cast import Browser, Cast
+
+BOX = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)
+
+
+def box(browser: Browser) -> str:
+    """What is in the box."""
+    found = BOX.search(browser.page.text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_draft_follows_from_phone_to_office(cast: Cast) -> None:
+    url = cast.thread_url(cast.begin_thread("ruth", "dana"))
+    phone, office = cast.browser("dana"), cast.browser("dana")
+    phone.open(url)
+    phone.post(f"{url}/draft", htmx=True, text="Half a sentence")
+    assert re.search(r"Saved \d\d:\d\d", phone.page.text)
+    assert len(phone.page.data) < 100
+    office.open(url)
+    assert box(office) == "Half a sentence"
+    assert re.search(r"Saved \d\d:\d\d", office.page.text)
+    office.post(url, text="Half a sentence, and the rest", action="save")
+    phone.open(url)
+    assert box(phone) == "Half a sentence, and the rest"
+
+
+def test_the_button_saves_without_scripts(sqlite_cast: Cast) -> None:
+    url = sqlite_cast.thread_url(sqlite_cast.begin_thread("ruth", "dana"))
+    dana = sqlite_cast.browser("dana")
+    dana.open(url)
+    dana.post(url, text="<b>one</b>\r\ntwo", action="save")
+    assert dana.page.status_code == 200
+    assert box(dana) == "&lt;b&gt;one&lt;/b&gt;\ntwo"
+    assert "Saved" in dana.page.text
+
+
+def test_nobody_else_sees_a_draft(sqlite_cast: Cast) -> None:
+    url = sqlite_cast.thread_url(sqlite_cast.begin_thread("ruth", "dana"))
+    ruth, helen = sqlite_cast.browser("ruth"), sqlite_cast.browser("helen")
+    ruth.open(url)
+    ruth.post(url, text="Not for other eyes", action="save")
+    assert box(ruth) == "Not for other eyes"
+    for other in (helen, sqlite_cast.browser("dana")):
+        assert "Not for other eyes" not in other.open(url).text
+
+
+def test_sending_empties_the_box_everywhere(cast: Cast) -> None:
+    url = cast.thread_url(cast.begin_thread("ruth", "dana"))
+    phone, office = cast.browser("dana"), cast.browser("dana")
+    phone.open(url)
+    phone.post(f"{url}/draft", htmx=True, text="Nearly done")
+    office.open(url)
+    office.post(url, text="Nearly done, now done", action="send")
+    assert box(office) == ""
+    phone.open(url)
+    assert box(phone) == ""
+
+
+def test_a_draft_saved_late_does_not_come_back_after_the_send(cast: Cast) -> None:
+    """The autosave of a form that has been sent meanwhile, on a line that held it up."""
+    url = cast.thread_url(cast.begin_thread("ruth", "dana"))
+    dana = cast.browser("dana")
+    dana.open(url)
+    form: dict[str, Any] = {
+        "csrf_token": dana.token,
+        "nonce": dana.nonce,
+        "text": "All I wanted to say",
+    }
+    dana.client.post(url, data={**form, "action": "send"})
+    late = dana.client.post(f"{url}/draft", data=form, headers={"HX-Request": "true"})
+    assert late.status_code == 204
+    dana.open(url)
+    assert box(dana) == ""
+    with cast.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Draft)) == 0
+
+
+def test_a_new_thread_has_a_draft_with_its_subject(sqlite_cast: Cast) -> None:
+    url = f"{sqlite_cast.client_url('dana')}/threads/new"
+    phone, office = sqlite_cast.browser("dana"), sqlite_cast.browser("dana")
+    phone.open(url)
+    phone.post(f"{url}/draft", htmx=True, text="To begin with", subject="About school")
+    office.open(url)
+    assert box(office) == "To begin with"
+    assert 'value="About school"' in office.page.text
+    office.post(url, text="To begin with", subject="About school", action="send")
+    assert office.page.status_code == 200
+    phone.open(url)
+    assert box(phone) == ""
+
+
+def test_over_the_limit_nothing_is_sent_and_nothing_is_lost(cast: Cast) -> None:
+    url = cast.thread_url(cast.begin_thread("ruth", "dana"))
+    dana = cast.browser("dana")
+    dana.open(url)
+    text = "ñ" * 8004
+    dana.post(url, text=text, action="send")
+    assert dana.page.status_code == 422
+    assert "4 letters too long" in dana.page.text
+    assert box(dana) == text
+    dana.post(url, text=text[4:], action="send")
+    assert dana.page.status_code == 200
+    assert "ñ" * 8000 in dana.page.text
+
+
+def test_line_breaks_and_edges_do_not_count_against_the_limit(sqlite_cast: Cast) -> None:
+    url = sqlite_cast.thread_url(sqlite_cast.begin_thread("ruth", "dana"))
+    dana = sqlite_cast.browser("dana")
+    dana.open(url)
+    dana.post(url, text="  " + "a\r\n" * 3999 + "ab  ", action="send")
+    assert dana.page.status_code == 200
+
+
+def test_an_empty_message_is_not_sent(sqlite_cast: Cast) -> None:
+    url = sqlite_cast.thread_url(sqlite_cast.begin_thread("ruth", "dana"))
+    dana = sqlite_cast.browser("dana")
+    for text in ("", " \r\n ", "\0"):
+        dana.open(url)
+        dana.post(url, text=text, action="send")
+        assert dana.page.status_code == 422
+        assert "nothing in the box yet" in dana.page.text
+
+
+def test_a_closed_thread_offers_a_new_one_with_the_text(cast: Cast) -> None:
+    thread = cast.begin_thread("ruth", "dana", subject="About sleep")
+    url, new_url = cast.thread_url(thread), f"{cast.client_url('dana')}/threads/new"
+    dana, ruth = cast.browser("dana"), cast.browser("ruth")
+    dana.open(url)
+    ruth.open(url)
+    ruth.post(f"{url}/close")
+    assert "closed this thread" in ruth.page.text
+    form: dict[str, Any] = {"csrf_token": dana.token, "nonce": dana.nonce, "text": "One more thing"}
+    dana.post(url, action="send", **form)
+    assert dana.page.status_code == 409
+    assert box(dana) == "One more thing"
+    assert 'value="About sleep"' in dana.page.text
+    assert f'action="{new_url}"' in dana.page.text
+    cast.browser("dana").open(new_url)
+    dana.post(new_url, text="One more thing", subject="About sleep", action="send")
+    assert dana.page.status_code == 200
+    assert "One more thing" in dana.page.text
+    assert "<textarea" not in dana.open(url).text
+
+
+def test_what_is_typed_for_a_closed_thread_does_not_replace_another_draft(
+    sqlite_cast: Cast,
+) -> None:
+    cast = sqlite_cast
+    thread = cast.begin_thread("ruth", "dana", subject="About sleep")
+    url, new_url = cast.thread_url(thread), f"{cast.client_url('dana')}/threads/new"
+    dana = cast.browser("dana")
+    dana.open(new_url)
+    dana.post(new_url, text="A thread I began", subject="School", action="save")
+    dana.open(url)
+    form: dict[str, Any] = {"csrf_token": dana.token, "nonce": dana.nonce, "text": "One more thing"}
+    ruth = cast.browser("ruth")
+    ruth.open(url)
+    ruth.post(f"{url}/close")
+    for _ in range(2):
+        dana.post(url, action="send", **form)
+        assert box(dana) == "A thread I began\n\nOne more thing"
+    dana.open(new_url)
+    assert box(dana) == "A thread I began\n\nOne more thing"
+    assert 'value="School"' in dana.page.text
