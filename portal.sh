@@ -55,12 +55,12 @@ install_system_packages() {
 # uv installs four times faster than pip; where it cannot be had, pip does the same work.
 find_uv() {
     uv=$here/.tools/bin/uv
-    [ -x "$uv" ] && cmp -s "$here/bootstrap.lock" "$here/.tools/bootstrap.lock" && return
+    [ -x "$uv" ] && cmp -s "$here/deploy/bootstrap.lock" "$here/.tools/bootstrap.lock" && return
     uv=
     rm -rf "$here/.tools"
     if "$base" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
-        --require-hashes --target "$here/.tools" -r "$here/bootstrap.lock" >/dev/null 2>&1; then
-        cp "$here/bootstrap.lock" "$here/.tools/bootstrap.lock"
+        --require-hashes --target "$here/.tools" -r "$here/deploy/bootstrap.lock" >/dev/null 2>&1; then
+        cp "$here/deploy/bootstrap.lock" "$here/.tools/bootstrap.lock"
         uv=$here/.tools/bin/uv
     fi
 }

@@ -1,11 +1,15 @@
 """Porchlight: a counselling service and its clients work together, each when it suits them."""
 
-from portal.config import Config
-from portal.core.web import Portal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portal.config import Config
+    from portal.core.web import Portal
 
 
-def create_app(config: Config) -> Portal:
+def create_app(config: "Config") -> "Portal":
     """The web application of one process."""
+    # Imported here: the clock and the worker are in this package too, and need no web.
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from portal import features
@@ -14,7 +18,7 @@ def create_app(config: Config) -> Portal:
     from portal.core.jobs import open_queue
     from portal.core.keyring import Keyring
     from portal.core.resources import resource
-    from portal.core.web import init_web
+    from portal.core.web import Portal, init_web
 
     app = Portal("portal", static_folder=None, template_folder=str(resource("templates")))
     if config.trusted_proxies:

@@ -139,6 +139,12 @@ def finish_session() -> None:
     g.pop("csrf_token", None)
 
 
+def forget_dead_session() -> None:
+    """Takes a cookie back whose session has ended here."""
+    if _session().cookie is not None and person_or_none() is None:
+        finish_session()
+
+
 def public(view: View) -> View:
     """Marks a view that a visitor may reach. Every other view is refused to visitors."""
     view.is_public = True  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from portal.accounts import forms, passphrases, queries, services, sessions
 from portal.accounts.browser import (
     begin_session,
     finish_session,
+    forget_dead_session,
     guard,
     here,
     person,
@@ -28,6 +29,8 @@ bp = Blueprint("accounts", __name__)
 def sign_in() -> Response:
     if person_or_none() is not None:
         return send_to(url_for("home.index"))
+    # A browser keeps whole pages for Back as long as it holds the cookie they came with.
+    forget_dead_session()
     why = request.args.get("why", "")
     notice = wording.say(why) if why in ("signed_out_idle", "words_kept") else None
     return _sign_in_page(forms.SignInForm(request.args), notice=notice)

@@ -243,8 +243,7 @@ def _lock(
     if problems:
         raise Invalid(passphrase=f"passphrase_{problems[0]}")
     unit.pause()
-    with guard.slots.take():
-        return keys.lock_with_passphrase(owner, private_key, passphrase)
+    return guard.slots.run(lambda: keys.lock_with_passphrase(owner, private_key, passphrase))
 
 
 def _settle(
@@ -275,6 +274,7 @@ def sign_in(
 
     Raises Refused, Throttled or Busy.
     """
+    guard.slots.check_room()
     lookup = queries.user_name_lookup(guard.keyring, user_name)
     network = guard.network(visitor.address)
     found = queries.find_for_sign_in(unit.session, lookup)
@@ -300,8 +300,8 @@ def _prove(
     salt = user.salt if user else hashlib.sha256(lookup).digest()[: keys.SALT_BYTES]
     cost = Argon2Cost.parse(user.cost) if user else Argon2Cost()
     unit.pause()
-    with guard.slots.take():
-        return passphrase_keys(names.cleaned_passphrase(passphrase), salt, cost)
+    cleaned = names.cleaned_passphrase(passphrase)
+    return guard.slots.run(lambda: passphrase_keys(cleaned, salt, cost))
 
 
 def _note_refusal(unit: Unit, user: User | None) -> None:

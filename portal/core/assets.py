@@ -62,9 +62,9 @@ class Assets:
 
     def write_to(self, folder: Path) -> int:
         """Writes every file as it is served, plain and compressed, for a reverse proxy."""
-        folder.mkdir(parents=True, exist_ok=True)
         for url, asset in self._by_url.items():
-            target = folder / url.rpartition("/")[2]
+            target = folder / url.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(asset.body.plain)
             target.with_name(f"{target.name}.br").write_bytes(asset.body.br)
             target.with_name(f"{target.name}.gz").write_bytes(asset.body.gzip)

@@ -1,16 +1,26 @@
 """A few places, shared by all processes of one machine, for work that is heavy on purpose."""
 
 import fcntl
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from portal.core.errors import Busy
 
 POLL_SECONDS = 0.02
+KINDNESS = 10
+
+Result = TypeVar("Result")
+
+
+def _step_back() -> None:
+    """Whoever reads comes first: this thread takes what time is left."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), KINDNESS)
 
 
 class Slots:
@@ -26,15 +36,30 @@ class Slots:
         self._paths = [folder / f"{name}.{number}.slot" for number in range(places)]
         self._queue = threading.BoundedSemaphore(waiting)
         self._seconds = seconds
+        self._workers = ThreadPoolExecutor(places, name, initializer=_step_back)
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Does `work` in a place, behind everything else that the machine does. Raises Busy."""
+        with self.take():
+            return self._workers.submit(work).result()
+
+    def check_room(self) -> None:
+        """Raises Busy if `take` would, before anything else is done for whoever asks."""
+        with self._queued():
+            return
 
     @contextmanager
     def take(self) -> Iterator[None]:
         """Raises Busy."""
+        with self._queued(), self._place():
+            yield
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
         if not self._queue.acquire(blocking=False):
             raise Busy
         try:
-            with self._place():
-                yield
+            yield
         finally:
             self._queue.release()
 

@@ -224,6 +224,8 @@ def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:
     """A closed thread is never a dead end: the text goes along into a new one."""
     thread = thread_for(db(), person(), thread_id)
     written = services.carry_along(db(), person(), thread, text)
+    if wants_fragment():
+        return send_to(pages.new_thread_url(thread.engagement_id))
     return _new_page(
         thread.engagement_id,
         text=written.text,
