@@ -2,6 +2,7 @@
 
 import click
 
+from portal.clinics.crisis import CrisisLine, parse_line
 from portal.core.commands import read_config
 
 
@@ -9,6 +10,7 @@ def register(cli: click.Group) -> None:
     cli.add_command(migrate)
     cli.add_command(audit_group)
     cli.add_command(static)
+    cli.add_command(crisis_lines)
 
 
 @click.command()
@@ -54,3 +56,32 @@ def static(folder: str) -> None:
 
     count = Assets(resource("static")).write_to(Path(folder))
     click.echo(f"{count} files written to {folder}.")
+
+
+def crisis_line(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[CrisisLine, ...]:
+    """Reads LABEL=NUMBER arguments and options."""
+    try:
+        return tuple(parse_line(value) for value in values)
+    except ValueError as error:
+        raise click.BadParameter("write LABEL=NUMBER, such as 988=988") from error
+
+
+@click.command("crisis-lines")
+@click.argument("lines", nargs=-1, required=True, callback=crisis_line)
+def crisis_lines(lines: tuple[CrisisLine, ...]) -> None:
+    """Set the numbers shown on every page: "Night line 555 0100=+15555550100" 988=988 911=911."""
+    from portal.clinics.queries import ClinicBook
+    from portal.clinics.services import set_crisis_lines
+    from portal.core.database import Database
+    from portal.core.keyring import Keyring
+
+    config = read_config()
+    keyring = Keyring(config.server_keys)
+    with Database(config.database_url).writing() as session:
+        clinic = ClinicBook(keyring).default(session)
+        if clinic is None:
+            raise click.ClickException("there is not exactly one clinic here.")
+        set_crisis_lines(session, keyring, clinic.id, lines)
+    click.echo("Every page shows the new numbers within half a minute.")

@@ -22,6 +22,14 @@ class CrisisLine:
 NATIONAL = (CrisisLine("988", "988"), CrisisLine("911", "911"))
 
 
+def parse_line(text: str) -> CrisisLine:
+    """ "LABEL=NUMBER", as it is given to a command. Raises ValueError."""
+    label, sign, number = (part.strip() for part in text.rpartition("="))
+    if not sign or not label or not any(c.isdigit() for c in number):
+        raise ValueError(text)
+    return CrisisLine(label, number)
+
+
 def dump(lines: tuple[CrisisLine, ...]) -> str:
     return json.dumps([[line.label, line.number, line.by_text] for line in lines])
 

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
+from portal.clinics.cli import crisis_line
+from portal.clinics.crisis import NATIONAL, CrisisLine
 from portal.core.commands import read_config
 
 
@@ -24,7 +26,20 @@ def _time_zone(_context: click.Context, _option: click.Parameter, value: str) ->
 @click.option("--time-zone", prompt="Time zone (such as America/Denver)", callback=_time_zone)
 @click.option("--language", prompt="Language", type=click.Choice(["en", "es"]), default="en")
 @click.option("--administrator", prompt="Name of the first administrator")
-def init(name: str, time_zone: str, language: str, administrator: str) -> None:
+@click.option(
+    "--crisis-line",
+    "crisis_lines",
+    multiple=True,
+    callback=crisis_line,
+    help="LABEL=NUMBER, local ones first; again for each. Without: 988 and 911.",
+)
+def init(
+    name: str,
+    time_zone: str,
+    language: str,
+    administrator: str,
+    crisis_lines: tuple[CrisisLine, ...],
+) -> None:
     """Make a clinic: its keys, its database, its first administrator, its recovery key."""
     from portal.accounts.founding import found_clinic
     from portal.config import data_folder, write_keys
@@ -46,6 +61,7 @@ def init(name: str, time_zone: str, language: str, administrator: str) -> None:
         time_zone=time_zone,
         language=language,
         administrator=administrator,
+        crisis_lines=crisis_lines or NATIONAL,
     )
     click.echo(f"\n{name} is ready. Write down what follows: it is stored nowhere.\n")
     click.echo(f"Code for {administrator}, to be typed at {config.base_url}/invitation :")
