@@ -33,6 +33,10 @@
 
   const offline = (shown) => { const note = one('#off'); if (note) note.hidden = !shown; };
   document.addEventListener('htmx:before:request', (event) => {
+    // What the server does not read costs time on the way up.
+    ['Current-URL', 'Request-Type', 'Source', 'Target'].forEach((name) => {
+      delete event.detail.ctx.request.headers['HX-' + name];
+    });
     offline(false);
     if (event.target.tagName === 'FORM') one('#saved').textContent = '';
   });
@@ -50,6 +54,15 @@
       if (heading.textContent === day) heading.parentNode.remove();
       day = heading.textContent;
     });
+    // Once an answer is there, what came before it is not "received" any more, nor taken back.
+    let answered;
+    [].slice.call(document.querySelectorAll('#m li')).reverse().forEach((line) => {
+      const back = line.querySelector('.l');
+      answered = answered || !line.className;
+      if (!answered || line.className !== 'u') return;
+      if (back) back.remove();
+      line.childNodes[1].data = line.childNodes[1].data.replace(/ ·.*/, '');
+    });
   });
 
   const slow = navigator.connection && /2g/.test(navigator.connection.effectiveType);
@@ -58,6 +71,11 @@
     config.name = 'htmx-config';
     config.content = '{"defaultTimeout":300000,"history":false,"includeIndicatorCSS":false,"noSwap":[204,304,"40x","41x",429,"5xx"]}';
     script.src = 'asset:vendor/htmx.min.js';
+    // What was typed while it was on its way is a draft, too.
+    script.onload = () => setTimeout(() => {
+      const box = one('textarea');
+      if (box && box.value !== box.defaultValue) box.dispatchEvent(new Event('input', {bubbles: true}));
+    }, 9);
     document.head.append(config, script);
   }, 1));
 })();
