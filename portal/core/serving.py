@@ -77,7 +77,9 @@ class Server(BaseApplication):
         self.cfg.set("post_fork", lambda _arbiter, _worker: die_with_parent())
 
     def load(self) -> Any:
-        return self._make_app(self._config)
+        app = self._make_app(self._config)
+        app.load_pages()
+        return app
 
 
 def run_web(config: Config, make_app: MakeApp, bind: str | None = None) -> None:
