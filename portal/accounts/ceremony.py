@@ -83,10 +83,11 @@ def finish(session: Session, keyring: Keyring, file: str) -> uuid.UUID:
     user = session.get(User, reply.owner.user_id)
     if user is None or user.clinic_id != reply.owner.clinic_id:
         raise NotFound
+    custodians = _custodians(session, keyring, user, reply.custodians)
     keys.keep_wrap(session, reply.owner, WrapKind.RECOVERY_CODE, reply.sealed)
     sessions.end_all(session, user.id)
     services.tell(session, user, "ceremony_held")
-    for custodian in _custodians(session, keyring, user, reply.custodians):
+    for custodian in custodians:
         audit.note(session, user.clinic_id, custodian, "ceremony:attend", user.id)
     audit.note(session, user.clinic_id, None, "ceremony:finish", user.id)
     return user.id

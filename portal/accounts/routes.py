@@ -213,8 +213,7 @@ def language() -> Response:
 def passphrase() -> Response:
     form = forms.PassphraseForm()
     if not form.new.data:
-        words = services.STAFF_WORDS if person().is_staff else services.CLIENT_WORDS
-        offered = passphrases.generate(words, person().language)
+        offered = passphrases.generate(services.words_for(person().role), person().language)
         return _account(notice=wording.say("passphrase_offered", passphrase=offered))
     try:
         services.change_passphrase(

@@ -35,7 +35,6 @@ from portal.core.keyring import Keyring, name_place
 
 INVITATION_LASTS = dt.timedelta(days=14)
 KNOWN_NETWORK_LASTS = dt.timedelta(days=90)
-CLIENT_WORDS, STAFF_WORDS = 4, 6
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,8 @@ def offer_for_code(unit: Unit, guard: Guard, typed: str, visitor: Visitor) -> Of
 
 
 def _invited(session: Session, typed: str) -> User:
+    if not passphrases.is_whole_code(typed):
+        raise Refused
     code = passphrases.normalise_code(typed)
     user = queries.find_invited(session, keys.code_lookup(code))
     if user is None:
@@ -171,11 +172,16 @@ def _invited(session: Session, typed: str) -> User:
     return user
 
 
+def words_for(role: Role) -> int:
+    """How many words a passphrase has that the portal makes."""
+    return passphrases.STAFF_WORDS if role.is_staff else passphrases.CLIENT_WORDS
+
+
 def _offer(user: User, user_name: str, is_fixed: bool) -> Offer:
     return Offer(
         user_name,
         is_fixed,
-        passphrases.generate(STAFF_WORDS if user.role.is_staff else CLIENT_WORDS, user.language),
+        passphrases.generate(words_for(user.role), user.language),
         passphrases.new_code(),
     )
 

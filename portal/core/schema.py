@@ -1,5 +1,6 @@
 """Bringing the database to the shape this version needs, step by step, in one transaction."""
 
+import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def _alembic(connection: Connection) -> "AlembicConfig":
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Only commands change the schema; the web merely looks whether it fits.
     from alembic.config import Config as AlembicConfig
 

@@ -209,9 +209,12 @@ _OTHERS_CLIENT = Prepared(
     select(Engagement.client_id.label("id")).where(Engagement.id == bindparam("engagement"))
 )
 _OTHERS_TEAM = Prepared(
-    select(CareTeamMember.user_id.label("id")).where(
+    select(CareTeamMember.user_id.label("id"))
+    .where(
         CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
     )
+    # In one order everywhere, or two sends could wait for each other's pointers.
+    .order_by(CareTeamMember.user_id)
 )
 
 
