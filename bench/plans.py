@@ -70,12 +70,12 @@ def explain(engine: Engine, statement: ClauseElement | Asked) -> Plan:
     """The plan for a statement, on SQLite or PostgreSQL.
 
     PostgreSQL is told to avoid reading tables whole, because for the few rows of a test it would
-    rightly prefer that: what it still scans, it has no index for.
+    rightly prefer that, or merge two of them: what it still scans, it has no index for.
     """
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             return _sqlite_plan(connection, statement)
-        for way in ("seqscan", "bitmapscan"):
+        for way in ("seqscan", "bitmapscan", "mergejoin", "hashjoin"):
             connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
         return _postgresql_plan(connection, statement)
 
