@@ -18,6 +18,7 @@ from flask import Flask, Request, Response, abort, current_app, request
 from markupsafe import Markup
 
 from portal.core.compress import Squeezed
+from portal.core.cookies import read_cookie, set_cookie
 from portal.core.html import own_markup
 
 STYLESHEET = "css/portal.css"
@@ -78,7 +79,7 @@ class Assets:
 
     def is_held_by(self, request: Request) -> bool:
         """Whether the browser that asks holds the stylesheet already."""
-        return request.cookies.get(COOKIE) == self.stylesheet.hash
+        return read_cookie(request, COOKIE) == self.stylesheet.hash
 
     def _add(self, name: str, text: str) -> None:
         body = self._ready(name, text).encode()
@@ -148,7 +149,4 @@ def _goes_on() -> bool:
 
 def _remember(response: Response, stylesheet: Asset) -> None:
     """The cookie lives as long as the cached file: either without the other would only cost."""
-    response.set_cookie(
-        COOKIE, stylesheet.hash, max_age=YEAR, httponly=True, samesite="Lax",
-        secure=request.is_secure,
-    )  # fmt: skip
+    set_cookie(response, COOKIE, stylesheet.hash, max_age=YEAR)

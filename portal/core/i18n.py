@@ -21,6 +21,7 @@ from flask import Flask, Response, g, has_request_context, request
 from flask_babel import Babel, LazyString, get_locale, get_timezone
 
 from portal.core import clock
+from portal.core.cookies import read_cookie, set_cookie
 
 LANGUAGES = {"en": "English", "es": "Español"}
 SOURCE = "en"
@@ -158,7 +159,7 @@ def _visitors_language() -> str:
     """Chosen on the page, chosen before, or asked for by the browser."""
     if not has_request_context():
         return SOURCE
-    for choice in (request.args.get("lang"), request.cookies.get(COOKIE)):
+    for choice in (request.args.get("lang"), read_cookie(request, COOKIE)):
         if choice in LANGUAGES:
             return str(choice)
     return request.accept_languages.best_match(LANGUAGES, SOURCE) or SOURCE
@@ -167,8 +168,8 @@ def _visitors_language() -> str:
 def _keep_choice(response: Response) -> Response:
     """A visitor's choice lasts until the browser closes, or until they sign in."""
     choice = request.args.get("lang")
-    if choice in LANGUAGES and choice != request.cookies.get(COOKIE):
-        response.set_cookie(COOKIE, choice, httponly=True, samesite="Lax", secure=request.is_secure)
+    if choice in LANGUAGES and choice != read_cookie(request, COOKIE):
+        set_cookie(response, COOKIE, str(choice))
     return response
 
 
