@@ -1,11 +1,13 @@
 """What every test can ask for: settings, real servers, and a database of its own."""
 
+import functools
 import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 
 from portal.config import Config, queue_socket
@@ -42,6 +44,14 @@ def _never_skipped(report: Any) -> Any:
 def _wall_clock_afterwards() -> Iterator[None]:
     yield
     clock.set_clock(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_squeezed_once() -> Iterator[None]:
+    """Brotli at its best takes longer than most tests, and every application asks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(brotli, "compress", functools.cache(brotli.compress))
+        yield
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from tests.accounts.arrivals import (
 from tests.cast import RECOVERY_SEED, Browser, Cast
 from tests.commands import Portal, command_line
 
+pytestmark = pytest.mark.slow
+
 SHARES = tuple(split(RECOVERY_SEED))
 
 

@@ -30,6 +30,8 @@ from tests.accounts.arrivals import (
 )
 from tests.cast import Browser, Cast
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from tests.accounts.arrivals import (
 )
 from tests.cast import PASSPHRASE, Browser, Cast
 
+pytestmark = pytest.mark.slow
+
 NEW = "a wholly other sentence"
 
 

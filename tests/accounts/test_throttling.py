@@ -15,6 +15,8 @@ from tests.accounts.arrivals import guard_of, quick_passphrases, sign_in, togeth
 from tests.cast import PASSPHRASE, Browser, Cast
 from tests.servers import QueueServer
 
+pytestmark = pytest.mark.slow
+
 AT_WORK = "198.51.100.20"
 
 

@@ -9,6 +9,8 @@ from portal.core.ids import short
 from portal.vault.models import Grant, Vault
 from tests.cast import Browser, Cast
 
+pytestmark = pytest.mark.slow
+
 
 def add(cast: Cast, by: str, client: str, colleague: str, past: str) -> Browser:
     browser = cast.browser(by)

@@ -18,6 +18,8 @@ from tests.accounts.arrivals import quick_passphrases
 from tests.cast import PASSPHRASE, Browser, Cast
 from tests.commands import Portal, command_line
 
+pytestmark = pytest.mark.slow
+
 NOT_WHOLE = re.compile(r"the audit trail is not whole: \d+ problem")
 
 

@@ -20,6 +20,8 @@ from tests import servers
 from tests.cast import Cast
 from tests.conftest import make_config
 
+pytestmark = pytest.mark.slow
+
 ROW = {
     "clinic_id": uuid.UUID(int=1),
     "seq": 1,

@@ -15,6 +15,8 @@ from portal.threads.models import KeptText, Message
 from tests.cast import Browser, Cast
 from tests.threads.test_drafts import box
 
+pytestmark = pytest.mark.slow
+
 WORDS = "What took me an hour to write"
 
 

@@ -16,6 +16,8 @@ from portal.core.ids import new_id
 from tests.cast import Browser, Cast
 from tests.threads import stories
 
+pytestmark = pytest.mark.slow
+
 OTHERS = 1000
 
 

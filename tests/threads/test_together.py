@@ -12,6 +12,8 @@ from tests.cast import Cast
 from tests.threads import stories
 from tests.threads.stories import together
 
+pytestmark = pytest.mark.slow
+
 MASKED = re.compile(r'(name=(?:csrf_token|nonce) value=")[^"]+')
 
 
