@@ -24,7 +24,8 @@ def dana(sqlite_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
     return sqlite_cast
 
 
-def test_somebody_signs_in_reads_and_signs_out(cast: Cast) -> None:
+def test_somebody_signs_in_reads_and_signs_out(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick_passphrases(monkeypatch)
     cast.set_passphrase("dana")
     cast.begin_thread("ruth", "dana", subject="About sleep")
     browser = Browser(cast.app)

@@ -9,6 +9,8 @@ from portal.core import clock
 from portal.core.ids import short
 from tests.cast import Cast
 
+pytestmark = pytest.mark.slow
+
 MONDAY = dt.datetime(2030, 3, 4, 15, tzinfo=dt.UTC)
 
 

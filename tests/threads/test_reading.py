@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 
+import pytest
 from sqlalchemy import update
 
 from portal.core import clock
@@ -10,6 +11,8 @@ from portal.core.ids import short
 from portal.threads.models import Message
 from tests.cast import Browser, Cast
 from tests.threads import stories
+
+pytestmark = pytest.mark.slow
 
 OLDER = re.compile(r'id=o href="([^"]+)"')
 
