@@ -10,7 +10,7 @@ from functools import cached_property
 
 from portal.core.crypto import Box, Unreadable, derive, label, same, tag
 
-MAC_BYTES = 12
+MAC_BYTES = 10
 REMEMBERED_NAMES = 5000
 DAMAGED_NAME = "?"
 

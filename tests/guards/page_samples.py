@@ -3,9 +3,10 @@
 import datetime as dt
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, render_template
+from flask_babel import LazyString
 
 from portal.core.assets import init_assets
 from portal.core.html import init_html, text_to_html
@@ -27,7 +28,7 @@ CRISIS = SimpleNamespace(
         SimpleNamespace(label="911", href="tel:911", by_text=False),
     ]
 )
-TOKEN = "IjVkZTk0YjQ0ZjY2YzdmOTBhNWRhYzNmMDcyYjJmZDYx"
+TOKEN = "Zk3vQm8sTzW0yLr5aBn2XgQ7d1E"
 THREAD_URL = "/t/AZq3vXb1cO2Zr8kQ0m9TqA"
 
 
@@ -36,7 +37,7 @@ def message(number: int, *, mine: bool | None = None, back: bool = False) -> Mes
     at = START + dt.timedelta(hours=19 * number, minutes=7 * number)
     mine = number % 2 == 1 if mine is None else mine
     return MessageView(
-        day=day_name(at),
+        day=cast(str, LazyString(day_name, at)),
         mine=mine,
         author="Dana Reyes",
         time=at.strftime("%H:%M"),
@@ -67,7 +68,7 @@ def thread(**more: object) -> SimpleNamespace:
 def composer(**more: object) -> SimpleNamespace:
     fields: dict[str, object] = {
         "text": "",
-        "nonce": "kJ3vQm8sTzW0yLr5aBn2Xg",
+        "nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0",
         "saved_at": None,
         "problem": None,
         "limit": 8000,
@@ -256,7 +257,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "person": CLIENT,
             "subject": "",
             "text": "",
-            "nonce": "kJ3vQm8sTzW0yLr5aBn2Xg",
+            "nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0",
             "problem": None,
             "saved_at": None,
             "action_url": "/new",
@@ -390,7 +391,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "heading": "We could not save this yet",
             "text": "Your words are still here. Please wait a minute and try again.",
             "kept": PROSE[2],
-            "kept_fields": {"nonce": "kJ3vQm8sTzW0yLr5aBn2Xg"},
+            "kept_fields": {"nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0"},
             "retry_url": THREAD_URL,
         },
     ),
