@@ -4,6 +4,7 @@ Views answer with `page`, `done` or `send_to`. A full page and a fragment render
 which of them goes out is decided here. The request commits once, at its end; jobs are woken after.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,10 +24,12 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
 from portal.config import Config
+from portal.core import audit, reserve
 from portal.core.assets import Assets, init_assets
 from portal.core.compress import compress
 from portal.core.database import Database, Unit
@@ -34,7 +37,10 @@ from portal.core.ids import IdConverter
 from portal.core.keyring import Keyring
 from portal.core.resources import resource
 
+log = logging.getLogger("portal.web")
+
 MOST_BYTES = 256 * 1024
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = (
     "default-src 'none';script-src 'self';connect-src 'self';img-src data:;"
     "form-action 'self';base-uri 'none';frame-ancestors 'none'"
@@ -78,8 +84,20 @@ class Portal(Flask):
     def dispatch_request(self) -> ResponseReturnValue:
         response = self.make_response(super().dispatch_request())
         if response.status_code < 500:
-            unit().commit()
+            store(was_only_read=request.method in READING)
         return response
+
+
+def store(*, was_only_read: bool) -> None:
+    """Commits. When that cannot be, what was only read may be shown all the same, if at least the
+    trail's reserve has taken down who read it."""
+    noted = audit.take_noted(db())
+    try:
+        unit().commit()
+    except (SQLAlchemyError, OSError) as error:
+        if not was_only_read or not reserve.put(installation.config, noted):
+            raise
+        log.error("nothing can be stored: %s", type(error).__name__)
 
 
 def unit() -> Unit:
@@ -115,7 +133,7 @@ def reads_first(view: View) -> View:
 def _begin_to_write() -> None:
     """A POST means to write, and on SQLite must say so before it reads."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if request.method not in ("GET", "HEAD", "OPTIONS") and not getattr(view, "reads_first", False):
+    if request.method not in READING and not getattr(view, "reads_first", False):
         unit().write()
 
 
@@ -147,7 +165,9 @@ def send_to(url: str) -> Response:
     if htmx:
         g.is_fragment = True
         return Response(status=200, headers={"HX-Redirect": url})
-    return make_response(redirect(url, 303))
+    response = make_response(redirect(url, 303))
+    response.set_data(b"")  # no browser shows it, and a slow line carries it all the same
+    return response
 
 
 @lru_cache(maxsize=256)
