@@ -43,9 +43,10 @@ class Relay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     def take(self) -> Counted:
         """What passed since the last call."""
@@ -55,6 +56,13 @@ class Relay:
     def _listen(self) -> asyncio.Server:
         listening = asyncio.start_server(self._serve, "127.0.0.1", self.port)
         return asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+
+    async def _hang_up(self) -> None:
+        self._server.close()
+        lines = asyncio.all_tasks() - {asyncio.current_task()}
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._counted.connections += 1
