@@ -69,6 +69,8 @@ class World(Cast):
     def __init__(self, config: Config, file: Path) -> None:
         super().__init__(create_app(config))
         self.config = config
+        throttle = self.app.extensions["guard"].throttle
+        throttle._shared = throttle._local  # no queue's server is asked
         _ = self.other_clinic
         self._staff("sam", Role.CLINICIAN, self.clinic)
         self._staff("vera", Role.CLINICIAN, self.clinic)
@@ -210,7 +212,10 @@ class World(Cast):
         browser.client.set_cookie("p", self._visits[role])
         return browser
 
-    def submit(self, role: str, url: str, **fields: str) -> TestResponse:
+    def url_id(self, name: str) -> str:
+        return short(self.ids[name])
+
+    def submit(self, role: str, url: str, /, **fields: str) -> TestResponse:
         """Posts a form of this role's, with the token that belongs to it."""
         browser = self.visit(role)
         data = {"csrf_token": self.tokens[role], **fields}

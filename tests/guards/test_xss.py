@@ -1,0 +1,302 @@
+"""Whatever people type shows as what they typed: no tag, no attribute, no address comes of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from portal.accounts.models import User
+from portal.core.keyring import name_place
+from portal.threads import services as threads
+from portal.threads.access import thread_for
+from tests.guards.filled_forms import ROLES, filled
+from tests.guards.markup import Bones, Tag, bare
+from tests.guards.test_access import rules, table
+from tests.guards.test_csrf import RESCUED, who_may
+from tests.guards.world import World, a_world, world
+
+__all__ = ["a_world", "world"]
+
+PAYLOADS: list[str] = json.loads(
+    (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
+)
+FIELDS = (
+    "action", "after", "before", "code", "current", "language", "lang", "name", "new", "next",
+    "nonce", "passphrase", "past", "person", "recovery_code", "role", "second", "subject", "text",
+    "user_name", "why",
+)  # fmt: skip
+
+
+def bundles(payloads: list[str], longest: int = 6000) -> list[str]:
+    """Payloads joined by line breaks into as few texts as will hold them."""
+    found = [""]
+    for payload in payloads:
+        if len(found[-1]) + len(payload) > longest:
+            found.append("")
+        found[-1] += f"{payload}\n"
+    return found
+
+
+def harmless(texts: list[str]) -> list[str]:
+    return ["\n".join("zz" for _ in text.split("\n")) for text in texts]
+
+
+def test_the_corpus_is_large_and_varied() -> None:
+    assert len(PAYLOADS) == len(set(PAYLOADS)) >= 300
+    for mark in ("<script", "onerror", "javascript:", "hx-", "{{", "svg", "http-equiv", "id=main"):
+        assert sum(mark in payload for payload in PAYLOADS) >= 2, mark
+
+
+def bones(answer: TestResponse) -> Bones:
+    assert answer.status_code < 500
+    return Bones(answer.text)
+
+
+Sink = Callable[[World, list[str]], Iterator[TestResponse]]
+
+
+def in_messages(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    """In messages of both sides, on pages and in every fragment that carries messages."""
+    thread = world.threads["client"]
+    url = world.thread_url(thread)
+    for text in texts:
+        world.send("dana", thread, text)
+    for text in texts:
+        world.send("ruth", thread, text)
+    for role in ("client", "clinician", "supervisor"):
+        for address in ("", "/earlier?before=99", "/new?after=1"):
+            for htmx in (False, True):
+                yield world.visit(role)._go("GET", url + address, htmx=htmx, follow=False)
+
+
+def in_answers_to_a_send(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    thread = world.threads["client"]
+    for htmx in (False, True):
+        for text in texts:
+            form = {"text": text, "action": "send", "nonce": str(world.nonce("client", thread))}
+            browser = world.visit("client")
+            form["csrf_token"] = world.tokens["client"]
+            yield browser._go("POST", world.thread_url(thread), htmx=htmx, follow=False, data=form)
+
+
+def in_drafts(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    thread, dana = world.threads["client"], world.reader("client")
+    for place, url in (
+        (thread, world.thread_url(thread)),
+        (world.engagements["dana"], f"{world.client_url('dana')}/threads/new"),
+    ):
+        for text in texts:
+            with world.database.writing() as session:
+                vault = thread_for(session, dana, thread).vault
+                threads.save_draft(session, dana, vault, place, text=text, subject=text, nonce=None)
+            yield world.visit("client").open(url)
+
+
+def in_kept_words(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    thread = world.threads["client"]
+    with world.database.writing() as session:
+        for text in texts:
+            nonce = world.nonce("client", thread)
+            threads.keep_for_author(session, world.keyring, thread, text, nonce, subject=text)
+    yield world.visit("client").open(world.thread_url(thread))
+
+
+def in_what_is_shown_again(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    """Too long, empty subject, no form of ours, a closed thread: the words stand in the page."""
+    url, new = world.thread_url(world.threads["client"]), f"{world.client_url('dana')}/threads/new"
+    for text in texts:
+        nonce = str(world.nonce("client", world.threads["client"]))
+        yield world.submit("client", url, text=text + "z" * 8000, action="send", nonce=nonce)
+        yield world.submit("client", new, text=text, subject=text, action="send")
+        yield world.submit("client", url, text=text, csrf_token="x")
+        yield world.submit("nobody", url, text=text)
+        yield world.submit("client", "/people", text=text, nonce=text, subject=text)
+    world.submit("clinician", f"{url}/close")
+    for text in texts:
+        nonce = str(world.nonce("client", world.threads["client"]))
+        yield world.submit("client", url, text=text, action="send", nonce=nonce)
+
+
+def in_subjects(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    begun = [world.begin_thread("ruth", "dana", subject=text, text="x") for text in texts]
+    for role, url in (("client", "/"), ("clinician", world.client_url("dana"))):
+        yield world.visit(role).open(url)
+    for thread in begun:
+        yield world.visit("client").open(world.thread_url(thread))
+    yield world.visit("client").open("/")
+
+
+def in_names(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    """Everybody is called something dangerous: oneself, the team, the client, all people."""
+    thread = world.thread_url(world.threads["client"])
+    everybody = [*ROLES.values(), "luis", "sam", "walter", "vera"]
+    for name, text in zip(everybody, cycle(texts), strict=False):
+        call(world, name, text)
+    world.submit("client", f"{thread}/no-reply-needed")
+    world.submit("clinician", f"{thread}/close")
+    for role in ROLES:
+        for url in (
+            "/",
+            "/account",
+            "/people",
+            "/clients/invite",
+            thread,
+            world.thread_url(world.threads["clinician"]),
+            world.client_url("dana"),
+            f"{world.client_url('dana')}/reading",
+            f"{world.client_url('dana')}/threads/new",
+        ):
+            yield world.visit(role).open(url)
+    for name in ("walter", "vera"):
+        url = f"/people/{world.url_id(name)}"
+        yield world.visit("administrator").open(url)
+    yield world.submit("administrator", f"/people/{world.url_id('walter')}/invitation")
+
+
+def call(world: World, name: str, text: str) -> None:
+    """Gives somebody another name and another user name, without the form's limits."""
+    user_id = world.ids[name]
+    with world.database.writing() as session:
+        session.execute(
+            update(User)
+            .where(User.id == user_id)
+            .values(
+                name_sealed=world.keyring.seal_text(text, name_place("users", "name", user_id)),
+                user_name_sealed=world.keyring.seal_text(
+                    text, name_place("users", "user_name", user_id)
+                ),
+            )
+        )
+
+
+def in_the_postbox(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    folder = world.config.data / "postbox"
+    folder.mkdir(exist_ok=True)
+    at = {"at": "2026-03-04T14:02:00+00:00"}
+    mails = [{"to": text, "subject": text, "body": text} | at for text in texts]
+    (folder / "mail.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
+    (folder / "sms.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
+    yield world.visit("nobody").open("/postbox")
+    for file in folder.iterdir():
+        file.unlink()
+
+
+SINKS: list[Sink] = [
+    in_messages, in_answers_to_a_send, in_drafts, in_kept_words, in_what_is_shown_again,
+    in_subjects, in_names, in_the_postbox,
+]  # fmt: skip
+
+
+@pytest.fixture
+def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many payloads fit into one field: how long it is has nothing to do with how it is shown."""
+    monkeypatch.setattr(threads, "LONGEST_SUBJECT", 10_000)
+
+
+@pytest.mark.usefixtures("without_limits")
+@pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.__name__)
+def test_what_was_typed_is_shown_and_is_nothing_else(world: World, sink: Sink) -> None:
+    texts = bundles(PAYLOADS)
+    typed = [bones(answer) for answer in sink(world, texts)]
+    world.put_back()
+    plain = [bones(answer) for answer in sink(world, harmless(texts))]
+    assert len(typed) == len(plain)
+    for one, other in zip(typed, plain, strict=True):
+        assert one.tags == other.tags
+    everything = "\n".join(page.shown for page in typed)
+    for payload in PAYLOADS:
+        assert bare(payload) in everything, payload
+
+
+HARMLESS = [
+    "", "z", "zzzz", "zz zz", "/zz", "zz\nzz", "z" * 81, "z" * 101, "z" * 8001, "https://zz.zz/",
+    "{zz}", "nine brown kettles sing low", "/lanterns/over/the/quiet/bay",
+]  # fmt: skip
+
+
+def everywhere(world: World, typed: str) -> Iterator[tuple[str, TestResponse]]:
+    """Every address, with the same thing in every field that it could possibly read."""
+    fields = dict.fromkeys(FIELDS, typed)
+    for (method, address), rule in rules(world.app).items():
+        role = "client" if method == "GET" and "<id" in address else "nobody"
+        role = who_may(address) if method == "POST" else role
+        url = world.url(rule, world.ids_of(role, "own"))
+        for htmx in (False, True) if rule.endpoint.startswith("threads") else (False,):
+            browser = world.visit(role)
+            form = fields | {"csrf_token": world.tokens[role]}
+            where = {"data": form} if method == "POST" else {"query_string": fields}
+            name = f"{method} {address} {htmx}"
+            yield name, browser._go(method, url, htmx=htmx, follow=False, **where)
+
+
+def with_good_ones(world: World, typed: str) -> Iterator[tuple[str, TestResponse]]:
+    """The same thing in one field at a time, and something proper in all the others."""
+    for (method, address), rule in rules(world.app).items():
+        if method != "POST":
+            continue
+        role = who_may(address)
+        ids = world.ids_of(role, "own")
+        proper = filled(world, rule.endpoint, role, ids)
+        for field in proper:
+            form = proper | {field: typed}
+            yield f"{address} {field}", world.submit(role, world.url(rule, ids), **form)
+
+
+Sweep = Callable[[World, str], Iterator[tuple[str, TestResponse]]]
+
+
+def look(world: World, sweep: Sweep, typed: str) -> dict[str, tuple[int, list[str], list[Tag]]]:
+    world.put_back()
+    found = {}
+    for number, (name, answer) in enumerate(sweep(world, typed)):
+        # Deeds of one's own would change what the next address shows.
+        if answer.status_code < 400 and not name.startswith("GET"):
+            world.put_back()
+        headers = sorted(answer.headers.keys())
+        assert answer.status_code < 500, (name, typed)
+        _goes_nowhere_else(answer)
+        world.app.extensions["guard"].throttle._local.storage.reset()
+        found[f"{number} {name}"] = (answer.status_code, headers, Bones(answer.text).tags)
+    return found
+
+
+def _goes_nowhere_else(answer: TestResponse) -> None:
+    for header in ("Location", "HX-Redirect", "HX-Location"):
+        target = answer.headers.get(header, "/")
+        assert target.startswith("/")
+        assert not target.startswith(("//", "/\\"))
+    for header in ("HX-Trigger", "HX-Retarget", "HX-Reswap", "HX-Push-Url", "HX-Replace-Url"):
+        assert header not in answer.headers
+
+
+GROUPS = 6
+# Beside good fields every third is enough: all of them are in every field in the other sweep.
+SWEEPS = [(everywhere, PAYLOADS), (with_good_ones, PAYLOADS[::3])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sweep", "payloads"), SWEEPS, ids=["everywhere", "with good ones"])
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_each_payload_in_each_field_changes_no_page(
+    world: World, sweep: Sweep, payloads: list[str], group: int
+) -> None:
+    known = [look(world, sweep, typed) for typed in HARMLESS]
+    wrong = [
+        (name, payload)
+        for payload in payloads[group::GROUPS]
+        for name, seen in look(world, sweep, payload).items()
+        if seen not in [one.get(name) for one in known]
+    ]
+    assert wrong == []
+
+
+def test_the_fields_of_the_sweep_are_those_of_the_forms(world: World) -> None:
+    for method, address in table():
+        if method == "POST":
+            role, rule = who_may(address), rules(world.app)[method, address]
+            assert set(filled(world, rule.endpoint, role, world.ids_of(role, "own"))) <= set(FIELDS)
+    assert all(("POST", address) in table() for address in RESCUED)
