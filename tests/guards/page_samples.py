@@ -29,7 +29,7 @@ CRISIS = SimpleNamespace(
     ]
 )
 TOKEN = "Zk3vQm8sTzW0yLr5aBn2XgQ7d1E"
-THREAD_URL = "/t/AZq3vXb1cO2Zr8kQ0m9TqA"
+THREAD_URL = "/threads/AZq3vXb1cO2Zr8kQ0m9TqA"
 
 
 def message(number: int, *, mine: bool | None = None, back: bool = False) -> MessageView:
@@ -42,7 +42,7 @@ def message(number: int, *, mine: bool | None = None, back: bool = False) -> Mes
         author="Dana Reyes",
         time=at.strftime("%H:%M"),
         state=("received" if back else "answered") if mine else "",
-        takeback_url="/threads/AZq7tYd4eP6Mf1jC9k5WxE/messages/9/take-back" if back else "",
+        takeback_url=f"{THREAD_URL}/messages/{number}/take-back" if back else "",
         html=text_to_html(PROSE[(number - 1) % len(PROSE)]),
     )
 
