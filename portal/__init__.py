@@ -17,6 +17,7 @@ def create_app(config: "Config") -> "Portal":
     from portal.core.html import init_html
     from portal.core.jobs import open_queue
     from portal.core.keyring import Keyring
+    from portal.core.reserve import set_aside
     from portal.core.resources import resource
     from portal.core.web import Portal, init_web
 
@@ -28,4 +29,5 @@ def create_app(config: "Config") -> "Portal":
     init_web(app, config, Database(config.database_url), Keyring(config.server_keys))
     features.wire(app, config)
     open_queue(config)
+    set_aside(config)
     return app

@@ -27,6 +27,7 @@ from portal.core.database import Base, at_the_end
 from portal.core.statements import Prepared
 
 NOWHERE = uuid.UUID(int=0)
+NOTED = "portal_noted"
 GENESIS = hashlib.sha256(b"cp/v1/audit").digest()
 
 
@@ -55,13 +56,17 @@ class AuditCheckpoint(Base):
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. `action` is a tag such as "thread:open"; `detail` a short code."""
+    """One thing that happened. `action` is a tag such as "thread:open"; `detail` a short code.
+
+    `at` is only given for what is written down later than it happened.
+    """
 
     clinic_id: uuid.UUID | None
     actor_id: uuid.UUID | None
     action: str
     object_id: uuid.UUID | None = None
     detail: str = ""
+    at: dt.datetime | None = None
 
 
 def note(
@@ -74,7 +79,14 @@ def note(
 ) -> None:
     """Has an entry written at the end of this transaction."""
     event = Event(clinic_id, actor_id, action, object_id, detail)
+    session.info.setdefault(NOTED, []).append(event)
     at_the_end(session, partial(append, event=event))
+
+
+def take_noted(session: Session) -> list[Event]:
+    """What this transaction is to write into the trail, for the case that it cannot."""
+    noted: list[Event] = session.info.pop(NOTED, [])
+    return noted
 
 
 _HEAD = Prepared(
@@ -94,7 +106,7 @@ def append(session: Session, event: Event) -> None:
         session.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
     head = _HEAD.first(session, clinic=clinic)
     seq, previous = (head.seq + 1, head.digest) if head else (1, GENESIS)
-    at = clock.now()
+    at = event.at or clock.now()
     _INSERT.run(
         session,
         clinic_id=clinic,

@@ -45,7 +45,10 @@ def init_failures(app: Portal, on_refusal: OnRefusal) -> None:
 
     def refuse(error: DomainError) -> Response:
         if error.status == 404:
-            on_refusal()
+            try:
+                on_refusal()
+            except (SQLAlchemyError, OSError) as trouble:
+                return _database(trouble)
         return _answer(error.code, error.status)
 
     app.register_error_handler(DomainError, refuse)
@@ -61,6 +64,9 @@ def _http(error: HTTPException) -> Response:
             status=error.code, headers=[("Location", error.get_response().location or "/")]
         )
     status = error.code or 500
+    if status == 500:
+        # Something broke while an answer to something broken was made.
+        g.no_database = True
     response = _answer(BY_STATUS.get(status, "not_possible"), status)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
