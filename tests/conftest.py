@@ -16,7 +16,7 @@ from portal.core.crypto import KeyPair
 from portal.core.database import Base, Database
 from tests import servers
 
-pytest_plugins = ["tests.cast"]
+pytest_plugins = ["tests.cast", "tests.browser.fixtures"]
 
 IN_CI = os.environ.get("CI") == "true"
 
