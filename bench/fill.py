@@ -75,7 +75,7 @@ def readable(
     for seq in range(1, count + 1):
         message_id, author = time_ordered(at, seq), of.author(seq)
         text = LETTERS[seq % len(LETTERS)]
-        sealed = of.vault.seal(text, message_place(message_id, author.id))
+        sealed = of.vault.seal(text, message_place(thread_id, seq, author.id))
         row = _message(author, thread_id, seq, message_id, sealed=sealed)
         yield row | {"sent_at": at}
 

@@ -59,9 +59,10 @@ def label(*parts: Part) -> bytes:
     return _LABEL_START + b"".join(map(_part, parts))
 
 
-def label_end(*identifiers: uuid.UUID) -> bytes:
+def label_end(*identifiers: uuid.UUID, number: int | None = None) -> bytes:
     """The rest of a label whose beginning is known: `label(a) + label_end(b) == label(a, b)`."""
-    return b"".join([_ID_LENGTH + identifier.bytes for identifier in identifiers])
+    end = b"".join([_ID_LENGTH + identifier.bytes for identifier in identifiers])
+    return end if number is None else end + _part(number)
 
 
 def _part(part: Part) -> bytes:

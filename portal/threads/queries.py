@@ -48,7 +48,6 @@ class MessageFacts(NamedTuple):
 
 _COLUMNS = (
     Message.seq,
-    Message.id,
     Message.author_id,
     Message.side,
     Message.epoch,
@@ -95,7 +94,7 @@ def messages_after(
 
 
 def _open(keyring: Keyring, thread: OpenThread, row: tuple[Any, ...]) -> MessageFacts:
-    seq, message_id, author_id, side, epoch, sealed, sent_at, taken_back_at, name = row
+    seq, author_id, side, epoch, sealed, sent_at, taken_back_at, name = row
     return MessageFacts(
         seq,
         author_id,
@@ -104,14 +103,17 @@ def _open(keyring: Keyring, thread: OpenThread, row: tuple[Any, ...]) -> Message
         sent_at,
         None
         if taken_back_at is not None
-        else thread.vault.open_or_none(Sealed(epoch, sealed), message_place(message_id, author_id)),
+        else thread.vault.open_or_none(
+            Sealed(epoch, sealed), message_place(thread.id, seq, author_id)
+        ),
         taken_back_at,
         epoch,
     )
 
 
-def message_place(message_id: uuid.UUID, author_id: uuid.UUID) -> Place:
-    return Place("messages", "text", message_id, author_id)
+def message_place(thread_id: uuid.UUID, seq: int, author_id: uuid.UUID) -> Place:
+    """Bound to thread and number: moved to another or put in another order, it is damaged."""
+    return Place("messages", "text", thread_id, author_id, seq)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _store(
     nonce: Nonce,
 ) -> Sent:
     message_id = new_id()
-    sealed = vault.seal(text, queries.message_place(message_id, person.id))
+    sealed = vault.seal(text, queries.message_place(thread_id, seq, person.id))
     _INSERT.run(
         session,
         thread_id=thread_id,

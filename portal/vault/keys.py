@@ -13,12 +13,16 @@ log = logging.getLogger("portal.vault")
 
 
 class Place(NamedTuple):
-    """Where a sealed value belongs: the table, the column and the row, and who wrote it."""
+    """Where a sealed value belongs: the table, the column and the row, and who wrote it.
+
+    `number` is for rows that are numbered within another: then `row` is that other's.
+    """
 
     table: str
     column: str
     row: uuid.UUID
     author: uuid.UUID
+    number: int | None = None
 
 
 class Sealed(NamedTuple):
@@ -85,7 +89,7 @@ class OpenVault:
         if start is None:
             start = label(self.clinic_id, place.table, place.column, self.id, epoch)
             self._labels[column] = start
-        return start + label_end(place.row, place.author)
+        return start + label_end(place.row, place.author, number=place.number)
 
 
 def grant_place(
