@@ -109,7 +109,11 @@ def _place(error: BaseException) -> str:
 def _answer(code: str, status: int) -> Response:
     if "unit" in g:
         unit().rollback()
-    return show_failure(wording.say(code), status, is_missing=status == 404)
+    try:
+        return show_failure(wording.say(code), status, is_missing=status == 404)
+    except (SQLAlchemyError, TimeoutError):
+        g.no_database = True
+        return show_failure(wording.say(code), status, is_missing=status == 404)
 
 
 def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
