@@ -240,7 +240,7 @@ def test_a_thread_is_what_both_sides_did(sqlite_cast: Cast) -> None:
 
 @pytest.mark.slow
 def test_a_thread_is_what_both_sides_did_whatever_they_did(cast: Cast) -> None:
-    run(cast, examples=60, steps=30)
+    run(cast, examples=30, steps=25)
 
 
 def test_the_model_refuses_what_the_portal_refuses() -> None:
