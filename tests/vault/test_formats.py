@@ -22,7 +22,8 @@ SEED, KEY, SERVER_KEY = bytes(range(32)), b"\x11" * 32, b"\x22" * 32
 PRIVATE = bytes(range(32, 64))
 CLINIC, VAULT, ROW, PERSON = (uuid.UUID(int=number) for number in (1, 2, 3, 4))
 OWNER = account_keys.Owner(PERSON, CLINIC)
-PLACE = Place("messages", "text", ROW, PERSON)
+PLACE = Place("drafts", "text", ROW, PERSON)
+NUMBERED = Place("messages", "text", ROW, PERSON, 12)
 TEXT = "Grüße aus dem Süden · ¿qué tal? " * 12
 CODE = "0123456789ABCDEFGHJKMNPQRSTV"
 
@@ -41,6 +42,7 @@ def sealed_now() -> dict[str, bytes]:
     recovery = crypto.recovery_key_pair(SEED).public
     return {
         "content": vault().seal(TEXT, PLACE).blob,
+        "message": vault().seal(TEXT, NUMBERED).blob,
         "grant": seal_grant(public, KEY, CLINIC, VAULT, 7, PERSON),
         "escrow": account_keys.escrow(OWNER, PRIVATE, recovery),
         "recovery_code": account_keys.wrap_with_code(OWNER, PRIVATE, CODE, WrapKind.RECOVERY_CODE),
@@ -53,6 +55,7 @@ def sealed_now() -> dict[str, bytes]:
 def opened(kind: str, sealed: bytes) -> object:
     ways: dict[str, Any] = {
         "content": lambda: vault().open(Sealed(7, sealed), PLACE),
+        "message": lambda: vault().open(Sealed(7, sealed), NUMBERED),
         "grant": lambda: crypto.open_with(PRIVATE, sealed, grant_place(CLINIC, VAULT, 7, PERSON)),
         "escrow": lambda: account_keys.open_escrow(OWNER, sealed, SEED),
         "recovery_code": lambda: account_keys.unwrap_with_code(
@@ -70,7 +73,8 @@ def opened(kind: str, sealed: bytes) -> object:
 
 
 def expected(kind: str) -> object:
-    return {"content": TEXT, "grant": KEY, "name": "Dana Reyes"}.get(kind, PRIVATE)
+    texts = {"content": TEXT, "message": TEXT, "name": "Dana Reyes", "grant": KEY}
+    return texts.get(kind, PRIVATE)
 
 
 def _passphrase() -> crypto.PassphraseKeys:
