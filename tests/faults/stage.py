@@ -93,7 +93,11 @@ class Visitor:
         try:
             connection.request(method, url, body, headers)
             response = connection.getresponse()
-            return Answer(response.status, response.read().decode())
+            text = response.read().decode()
+            if response.status != 204 and response.getheader("Content-Length") is None:
+                # A browser would say so; this library takes half a head for a whole one.
+                raise HTTPException("the head was cut short")
+            return Answer(response.status, text)
         finally:
             connection.close()
 

@@ -44,8 +44,8 @@ class Line:
         self.passed = 0
         while block := far.recv(65536):
             rest = len(block) if self.lets_pass is None else self.lets_pass - self.passed
-            near.sendall(block[:rest])
             self.passed += len(block[:rest])
+            near.sendall(block[:rest])
             if rest < len(block):
                 # Closing alone says nothing as long as the other thread still listens.
                 near.shutdown(socket.SHUT_RDWR)

@@ -59,6 +59,7 @@ STATEMENTS = {
     "UPDATE pointers": "storing the claim",
 }
 SWEEP = dt.timedelta(seconds=0.2)
+LOCK_WAIT_SECONDS = 2
 
 
 class Traps:
@@ -160,10 +161,12 @@ def set_in_the_database(traps: Traps) -> None:
 def set_in_the_web(traps: Traps) -> None:
     from gunicorn.http.wsgi import Response
 
+    from portal.core import database
     from portal.core.jobs import JobQueue
     from portal.core.web import Portal
 
     set_in_the_database(traps)
+    database.LOCK_WAIT_SECONDS = LOCK_WAIT_SECONDS
     traps.note_method(Portal)
     traps.watch(JobQueue, "wake", before="waking", after="woken")
 
