@@ -43,8 +43,8 @@ def test_every_column_of_bytes_is_known() -> None:
 
 
 @pytest.fixture
-def talk(sqlite_cast: Cast) -> "Talk":
-    return Talk(sqlite_cast)
+def talk(world: World) -> "Talk":
+    return Talk(world)
 
 
 class Talk:
@@ -442,6 +442,7 @@ def pages_of(world: World) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "column"), sorted(SEALED), ids=lambda name: name)
 def test_one_damaged_byte_takes_no_page_down(world: World, table: str, column: str) -> None:
     """In every row of a column in turn, as long as it touches somebody who is looked at."""
@@ -495,10 +496,10 @@ def _write_row(world: World, table: Table, column: str, key: dict[str, Any], val
 
 
 def test_an_address_moved_to_another_is_told_nothing(
-    sqlite_cast: Cast, caplog: pytest.LogCaptureFixture
+    talk: Talk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Mateo's pointer would have gone to Dana's address."""
-    cast = sqlite_cast
+    cast = talk.cast
     config = cast.app.extensions["portal"].config
     for name in ("dana", "mateo"):
         with cast.database.writing() as session:
@@ -510,13 +511,14 @@ def test_an_address_moved_to_another_is_told_nothing(
                 channel=Channel.EMAIL,
                 address=f"{name}@example.org",
             )
-    Talk.swap(
-        Talk(cast),
+    talk.swap(
         Address,
         "sealed",
         Address.user_id == cast.ids["dana"],
         Address.user_id == cast.ids["mateo"],
     )
+    for name, thread in (("ruth", talk.one), ("luis", talk.mateos)):
+        cast.send(name, thread, "Something waits")
     with cast.database.reading() as session:
         pointers = list(session.scalars(select(Pointer.id)))
     assert pointers
