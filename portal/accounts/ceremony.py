@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.accounts import keys, passphrases, queries, services, sessions
-from portal.accounts.models import User, WrapKind
+from portal.accounts.models import Role, User, WrapKind
 from portal.core import audit
 from portal.core.errors import Invalid, NotFound
 from portal.core.keyring import Keyring
@@ -100,7 +100,10 @@ def _custodians(
     known = set(
         session.scalars(
             select(User.id).where(
-                User.user_name_lookup.in_(lookups), User.clinic_id == user.clinic_id
+                User.user_name_lookup.in_(lookups),
+                User.clinic_id == user.clinic_id,
+                User.role != Role.CLIENT,
+                ~queries.is_disabled(),
             )
         )
     )

@@ -389,6 +389,7 @@ def _recovering(
     lookup = queries.user_name_lookup(guard.keyring, user_name)
     found = queries.find_for_sign_in(unit.session, lookup)
     if found is None:
+        audit.note(unit.session, None, None, "recovery_code:refuse")
         raise Refused
     user, code = found[0], passphrases.normalise_code(typed)
     owner = keys.Owner(user.id, user.clinic_id)

@@ -161,7 +161,8 @@ _TOUCH = (
 
 
 def needs_touch(person: Person) -> bool:
-    return clock.now() - person.seen_at > TOUCH_AFTER
+    # Last seen in the future is what a clock leaves behind that has been put right.
+    return abs(clock.now() - person.seen_at) > TOUCH_AFTER
 
 
 def touch(session: Session, person: Person) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import Exists, Select, bindparam, exists, select
+from sqlalchemy import ColumnElement, Exists, Select, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Disablement, User
@@ -39,11 +39,20 @@ def confirmed_channels(session: Session, user_id: uuid.UUID) -> list[Channel]:
     return [row.channel for row in _CONFIRMED.all(session, user=user_id)]
 
 
+def is_due(now: dt.datetime) -> ColumnElement[bool]:
+    """New ones, ones to try again, and ones whose sender died.
+
+    One that is noted in the future, by a clock that has been put right since, waits no longer.
+    """
+    from_the_future = and_(Pointer.state == State.PENDING, Pointer.created_at > now)
+    return and_(Pointer.state.in_(UNFINISHED), or_(Pointer.due_at <= now, from_the_future))
+
+
 def due(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
-    """Pointers to send now: new ones, ones to try again, and ones whose sender died."""
+    """Pointers to send now."""
     return (
         select(Pointer.id)
-        .where(Pointer.state.in_(UNFINISHED), Pointer.due_at <= now)
+        .where(is_due(now))
         .order_by(Pointer.due_at)
         .limit(limit)
     )

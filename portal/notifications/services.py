@@ -23,7 +23,7 @@ from portal.core.ids import new_id
 from portal.core.jobs import wake_after_commit
 from portal.core.statements import Prepared
 from portal.notifications.models import Address, Channel, Pointer, State
-from portal.notifications.queries import UNFINISHED, Errand, confirmed_channels, due, errand
+from portal.notifications.queries import Errand, confirmed_channels, due, errand, is_due
 from portal.notifications.wordings import wording
 
 DELIVER = "portal.notifications.jobs.deliver"
@@ -141,7 +141,7 @@ def _claim(database: Database, pointer_id: uuid.UUID) -> Errand | None:
         now = clock.now()
         claim = (
             update(Pointer)
-            .where(Pointer.id == pointer_id, Pointer.state.in_(UNFINISHED), Pointer.due_at <= now)
+            .where(Pointer.id == pointer_id, is_due(now))
             .values(
                 state=State.SENDING,
                 attempts=Pointer.attempts + 1,

@@ -170,6 +170,11 @@ def empty_composer(keyring: Keyring, person: Person, thread: OpenThread) -> Comp
     return Composer("", nonce, f"{url}/draft", f"{url}/kept")
 
 
+def left_unsent(session: Session, person: Person, thread: OpenThread) -> Written | None:
+    """What this person wrote for a thread before it was closed, to be taken into a new one."""
+    return joined(queries.unsent_texts(session, person, thread))
+
+
 def joined(kept: list[Written]) -> Written | None:
     """Kept texts as the page offers them: together, under the time of the last."""
     if not kept:

@@ -244,6 +244,13 @@ def _open_kept(person: Person, place_id: uuid.UUID, row: Any) -> str | None:
         return None
 
 
+def unsent_texts(session: Session, person: Person, thread: OpenThread) -> list[Written]:
+    """Draft and kept texts of a thread, in that order: all that a closed thread leaves unsent."""
+    draft = draft_of(session, person, thread.vault, thread.id)
+    drafts = [draft] if draft is not None and draft.text.strip() else []
+    return drafts + kept_texts(session, person, thread.id)
+
+
 def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:
     return set(session.scalars(select(KeptText.place_id).where(KeptText.author_id == person.id)))
 

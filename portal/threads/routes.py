@@ -98,6 +98,8 @@ def _show(
         newer_after=thread.last_seq,
         check_url=f"{pages.thread_url(thread.id)}/new",
         composer=box,
+        offered=pages.left_unsent(db(), person(), thread) if thread.closed_at else None,
+        discard_url=f"{pages.thread_url(thread.id)}/kept",
         reading_url=pages.reading_url(thread.engagement_id),
         new_url=pages.new_thread_url(thread.engagement_id) if thread.closed_at else None,
         close_url=_url_if(person().is_clinical and not thread.closed_at, thread, "close"),
@@ -244,7 +246,8 @@ def save_draft(thread_id: uuid.UUID) -> Response:
 def _save(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id, to_write=True)
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
-    saved = services.save_draft(db(), person(), thread.vault, thread.id, text=text, nonce=nonce)
+    vault = services.ready_vault(db(), clinic(), person(), thread)
+    saved = services.save_draft(db(), person(), vault, thread.id, text=text, nonce=nonce)
     if not wants_fragment():
         return send_to(pages.thread_url(thread.id))
     if not saved:
@@ -255,11 +258,17 @@ def _save(thread_id: uuid.UUID) -> Response:
 
 @bp.post("/threads/<id:thread_id>/kept")
 def kept(thread_id: uuid.UUID) -> Response:
-    thread = thread_for(db(), person(), thread_id)
-    if request.form.get("action") == "restore":
+    thread = thread_for(db(), person(), thread_id, to_write=True)
+    is_wanted = request.form.get("action") == "restore"
+    if is_wanted and thread.closed_at is not None:
+        services.move_unsent(db(), person(), thread)
+        return send_to(pages.new_thread_url(thread.engagement_id))
+    if is_wanted:
         services.restore_kept(db(), person(), thread.vault, thread.id)
     else:
         services.discard_kept(db(), person(), thread.id)
+        if thread.closed_at is not None:
+            services.discard_draft(db(), person(), thread.id)
     return send_to(pages.thread_url(thread.id))
 
 

@@ -339,6 +339,22 @@ def save_draft(
     return True
 
 
+def ready_vault(
+    session: Session, clinic: ClinicFacts, person: Person, thread: OpenThread
+) -> OpenVault:
+    """The thread's vault for sealing: nothing more goes under a key that somebody left with."""
+    return _fresh(session, clinic, person, thread.vault, is_stale=thread.is_stale)
+
+
+def move_unsent(session: Session, person: Person, thread: OpenThread) -> None:
+    """Takes what was written for a thread that has closed along into the draft of a new one."""
+    unsent = queries.unsent_texts(session, person, thread)
+    if unsent:
+        carry_along(session, person, thread, "\n\n".join(written.text for written in unsent))
+    _forget_draft(session, person, thread.id)
+    discard_kept(session, person, thread.id)
+
+
 def carry_along(session: Session, person: Person, thread: OpenThread, text: str) -> queries.Written:
     """Puts what was typed for a closed thread into the draft of a new one, after what is in it."""
     draft = queries.draft_of(session, person, thread.vault, thread.engagement_id)

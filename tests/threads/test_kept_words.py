@@ -10,8 +10,9 @@ from sqlalchemy import select
 from portal import create_app
 from portal.core import clock
 from portal.core.crypto import Unreadable, open_with
+from portal.core.ids import short
 from portal.threads import queries
-from portal.threads.models import KeptText, Message
+from portal.threads.models import Draft, KeptText, Message
 from tests.cast import Browser, Cast
 from tests.threads.test_drafts import box
 
@@ -239,3 +240,28 @@ def test_thrown_away_they_are_gone(sqlite_cast: Cast) -> None:
     assert not kept(sqlite_cast)
     with sqlite_cast.database.reading() as session:
         assert len(session.scalars(select(Message)).all()) == 1
+
+
+def test_what_was_written_for_a_thread_that_closed_goes_along_into_a_new_one(cast: Cast) -> None:
+    thread = cast.begin_thread("ruth", "dana")
+    dana, ruth = cast.browser("dana"), cast.browser("ruth")
+    dana.open(cast.thread_url(thread))
+    dana.post(cast.thread_url(thread), text="Half a thought", action="save")
+    ruth.open(cast.thread_url(thread))
+    ruth.post(f"{cast.thread_url(thread)}/close")
+    assert "Half a thought" in dana.open(cast.thread_url(thread)).text
+    new_page = dana.post(f"{cast.thread_url(thread)}/kept", action="restore")
+    assert new_page.request.path.endswith("/threads/new")
+    assert "Half a thought" in new_page.text
+    assert "Half a thought" not in dana.open(cast.thread_url(thread)).text
+
+
+def test_no_draft_is_sealed_under_a_key_that_somebody_left_with(cast: Cast) -> None:
+    thread = cast.begin_thread("ruth", "dana")
+    tom, dana = cast.browser("tom"), cast.browser("dana")
+    tom.open("/people")
+    tom.post(f"/people/{short(cast.ids['helen'])}/disable")
+    dana.open(cast.thread_url(thread))
+    dana.post(cast.thread_url(thread), text="For Ruth alone", action="save")
+    with cast.database.reading() as session:
+        assert session.scalars(select(Draft.epoch)).all() == [2]
