@@ -4,10 +4,10 @@ import datetime as dt
 import enum
 import uuid
 
-from sqlalchemy import Enum, ForeignKey, Index
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.database import Base
+from portal.core.database import Base, words
 
 
 class Role(enum.StrEnum):
@@ -34,16 +34,6 @@ class WrapKind(enum.StrEnum):
     ESCROW = "escrow"
 
 
-def _words(kind: type[enum.StrEnum]) -> Enum:
-    return Enum(
-        kind,
-        native_enum=False,
-        length=20,
-        create_constraint=False,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
 class User(Base):
     """A person. Their names are sealed by the server's keyring, found by keyed hash."""
 
@@ -52,7 +42,7 @@ class User(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     clinic_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("clinics.id"))
-    role: Mapped[Role] = mapped_column(_words(Role))
+    role: Mapped[Role] = mapped_column(words(Role))
     language: Mapped[str]
     name_sealed: Mapped[bytes]
     user_name_sealed: Mapped[bytes | None]
@@ -82,7 +72,7 @@ class KeyWrap(Base):
     __tablename__ = "key_wraps"
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    kind: Mapped[WrapKind] = mapped_column(_words(WrapKind), primary_key=True)
+    kind: Mapped[WrapKind] = mapped_column(words(WrapKind), primary_key=True)
     clinic_id: Mapped[uuid.UUID]
     sealed: Mapped[bytes]
     created_at: Mapped[dt.datetime]

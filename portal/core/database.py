@@ -6,6 +6,7 @@ file lock among the processes) and each is let through in turn.
 """
 
 import datetime as dt
+import enum
 import fcntl
 import threading
 import uuid
@@ -22,6 +23,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Enum,
     LargeBinary,
     MetaData,
     Result,
@@ -106,6 +108,17 @@ def _microseconds_to_moment(value: int | None) -> dt.datetime | None:
 
 def _in_utc(value: dt.datetime | None) -> dt.datetime | None:
     return None if value is None else value.astimezone(dt.UTC)
+
+
+def words(kind: type[enum.StrEnum], length: int = 20) -> Enum:
+    """A column that holds one of a few words, as plain text that anybody can read."""
+    return Enum(
+        kind,
+        native_enum=False,
+        length=length,
+        create_constraint=False,
+        values_callable=lambda members: [member.value for member in members],
+    )
 
 
 class Base(DeclarativeBase):

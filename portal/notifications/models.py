@@ -4,10 +4,10 @@ import datetime as dt
 import enum
 import uuid
 
-from sqlalchemy import Enum, ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.database import Base
+from portal.core.database import Base, words
 
 
 class Channel(enum.StrEnum):
@@ -25,23 +25,13 @@ class State(enum.StrEnum):
     DROPPED = "dropped"
 
 
-def _words(kind: type[enum.StrEnum]) -> Enum:
-    return Enum(
-        kind,
-        native_enum=False,
-        length=20,
-        create_constraint=False,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
 class Address(Base):
     """Where a person can be told. Only the worker's key opens it; the web cannot read it back."""
 
     __tablename__ = "addresses"
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    channel: Mapped[Channel] = mapped_column(_words(Channel), primary_key=True)
+    channel: Mapped[Channel] = mapped_column(words(Channel), primary_key=True)
     clinic_id: Mapped[uuid.UUID]
     sealed: Mapped[bytes]
     confirmed_at: Mapped[dt.datetime | None]
@@ -72,13 +62,13 @@ class Pointer(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     clinic_id: Mapped[uuid.UUID]
     recipient_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
-    channel: Mapped[Channel] = mapped_column(_words(Channel))
+    channel: Mapped[Channel] = mapped_column(words(Channel))
     kind: Mapped[str]
     cause_kind: Mapped[str]
     cause_id: Mapped[uuid.UUID]
     created_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
-    state: Mapped[State] = mapped_column(_words(State))
+    state: Mapped[State] = mapped_column(words(State))
     attempts: Mapped[int]
     last_error_code: Mapped[str | None]
     sent_at: Mapped[dt.datetime | None]

@@ -50,12 +50,7 @@ def is_due(now: dt.datetime) -> ColumnElement[bool]:
 
 def due(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
     """Pointers to send now."""
-    return (
-        select(Pointer.id)
-        .where(is_due(now))
-        .order_by(Pointer.due_at)
-        .limit(limit)
-    )
+    return select(Pointer.id).where(is_due(now)).order_by(Pointer.due_at).limit(limit)
 
 
 def errand(session: Session, pointer_id: uuid.UUID) -> Errand | None:

@@ -4,10 +4,10 @@ import datetime as dt
 import enum
 import uuid
 
-from sqlalchemy import Enum, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.database import Base
+from portal.core.database import Base, words
 
 
 class Side(enum.StrEnum):
@@ -19,15 +19,6 @@ class Side(enum.StrEnum):
     @property
     def other(self) -> "Side":
         return Side.TEAM if self is Side.CLIENT else Side.CLIENT
-
-
-_SIDE = Enum(
-    Side,
-    native_enum=False,
-    length=10,
-    create_constraint=False,
-    values_callable=lambda members: [member.value for member in members],
-)
 
 
 class Thread(Base):
@@ -68,7 +59,7 @@ class Message(Base):
     id: Mapped[uuid.UUID]
     clinic_id: Mapped[uuid.UUID]
     author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
-    side: Mapped[Side] = mapped_column(_SIDE)
+    side: Mapped[Side] = mapped_column(words(Side, 10))
     epoch: Mapped[int]
     sealed: Mapped[bytes]
     nonce: Mapped[uuid.UUID]
