@@ -6,6 +6,7 @@ then hashes, and only then begins to write.
 
 import datetime as dt
 import hashlib
+import logging
 import uuid
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ from portal.core.database import Unit, changed
 from portal.core.errors import Conflict, Invalid, NotFound, Refused
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring, name_place
+
+log = logging.getLogger("portal.accounts")
 
 INVITATION_LASTS = dt.timedelta(days=14)
 KNOWN_NETWORK_LASTS = dt.timedelta(days=90)
@@ -293,7 +296,11 @@ def sign_in(
         raise Refused
     unit.write()
     owner = keys.Owner(user.id, user.clinic_id)
-    private_key = keys.unlock_with_passphrase_key(owner, proof.wrapping, wrapped)
+    try:
+        private_key = keys.unlock_with_passphrase_key(owner, proof.wrapping, wrapped)
+    except Unreadable as error:
+        log.error("the lock of %s is damaged: only the recovery code opens", user.id)
+        raise Refused from error
     cookie = _let_in(unit.session, guard, user, private_key, visitor)
     audit.note(unit.session, user.clinic_id, user.id, "session:begin", user.id)
     guard.forgive_sign_in(lookup, network)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from portal.core import wording
+from portal.core.crypto import Unreadable
 from portal.core.errors import DomainError
 from portal.core.i18n import lazy as _
 from portal.core.web import Portal, page, unit
@@ -55,6 +56,7 @@ def init_failures(app: Portal, on_refusal: OnRefusal) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(TimeoutError, _database)
+    app.register_error_handler(Unreadable, _damaged)
     app.register_error_handler(Exception, _broken)
 
 
@@ -79,6 +81,12 @@ def _database(error: Exception) -> Response:
     g.no_database = True
     is_full = _is_full(error)
     return _answer("full" if is_full else "away", 507 if is_full else 503)
+
+
+def _damaged(error: Unreadable) -> Response:
+    """What was asked for needs a key or a value that has gone bad. The rest still works."""
+    log.error("does not open: needed at %s by %s", _place(error), request.endpoint)
+    return _answer("not_possible", 409)
 
 
 def _is_full(error: Exception) -> bool:

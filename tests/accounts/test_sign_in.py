@@ -191,7 +191,7 @@ def test_a_passphrase_wrap_of_somebody_else_does_not_sign_one_in(dana: Cast) -> 
         session.get_one(KeyWrap, (hers.id, "passphrase")).sealed = session.get_one(
             KeyWrap, (mine.id, "passphrase")
         ).sealed
-    with pytest.raises(Unreadable):
+    with pytest.raises(Refused):
         sign_in(dana, "dana", "mateo has another one")
 
 
