@@ -1,0 +1,129 @@
+"""One byte of the database goes bad: what it belonged to cannot be read, and the rest is fine."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, delete, select, update
+
+from portal.accounts.models import BrowserSession, KeyWrap, WrapKind
+from portal.core.database import Base
+from portal.threads import services as threads
+from portal.threads.nonces import new_nonce
+from tests.cast import PASSPHRASE, Browser, Cast
+from tests.guards.sealed_columns import SEALED
+
+pytestmark = pytest.mark.faults
+
+ITEMS = {"subject-of-sleep", "subject-of-work", "sleep-1", "sleep-2", "work-1", "half-written"}
+ITEMS |= {"kept-meanwhile", "Ruth"}
+# These have tests of their own, here and with the pointers.
+ELSEWHERE = {("addresses", "sealed"), ("browser_sessions", "wrapped_key")}
+# What each column costs Dana's pages when its first row goes bad.
+COSTS = {
+    ("messages", "sealed"): {"sleep-1"},
+    ("threads", "subject_sealed"): {"subject-of-sleep"},
+    ("drafts", "sealed"): {"half-written"},
+    ("kept_texts", "sealed"): {"kept-meanwhile"},
+    ("users", "name_sealed"): {"Ruth"},
+}
+
+
+class Story:
+    """Dana and Ruth have written; Dana has a draft, and words that came too late."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.sleep = cast.begin_thread("ruth", "dana", subject="subject-of-sleep", text="sleep-1")
+        self.work = cast.begin_thread("dana", "dana", subject="subject-of-work", text="work-1")
+        cast.send("dana", self.sleep, "sleep-2")
+        self.dana, self.ruth = cast.browser("dana"), cast.browser("ruth")
+        self.dana.open(self.url(self.work))
+        self.dana.post(self.url(self.work), text="half-written", action="save")
+        person = cast.person("dana")
+        with cast.database.writing() as session:
+            nonce = new_nonce(cast.keyring, person.id, self.sleep)
+            threads.keep_for_author(session, cast.keyring, self.sleep, "kept-meanwhile", nonce)
+
+    def url(self, thread: Any) -> str:
+        return self.cast.thread_url(thread)
+
+    def shown_to_dana(self) -> set[str]:
+        """What there is on all her pages, each of which is whole."""
+        text = ""
+        for url in ("/", "/account", self.url(self.sleep), self.url(self.work)):
+            page = self.dana.open(url)
+            assert page.status_code == 200, url
+            assert "</main>" in page.text
+            text += page.text
+        return {item for item in ITEMS if item in text}
+
+    def write(self) -> int:
+        self.ruth.open(self.url(self.work))
+        return self.ruth.post(self.url(self.work), text="More", action="send").status_code
+
+    def damage(self, table: Table, column: str, position: int) -> bytes:
+        """Turns one bit of the first row that holds something; returns what was there."""
+        place = table.c[column]
+        key = list(table.primary_key.columns)
+        with self.cast.database.writing() as session:
+            rows = select(*key, place).where(place.is_not(None)).order_by(*key)
+            *found, good = session.execute(rows).first() or pytest.fail("there is no such row")
+            bad = bytearray(good)
+            bad[position] ^= 1
+            self._put(session, table, column, found, bytes(bad))
+        self.cast.app.extensions["clinics"].forget()
+        self._row = found
+        return bytes(good)
+
+    def mend(self, table: Table, column: str, good: bytes) -> None:
+        with self.cast.database.writing() as session:
+            self._put(session, table, column, self._row, good)
+        self.cast.app.extensions["clinics"].forget()
+
+    @staticmethod
+    def _put(session: Any, table: Table, column: str, row: list[Any], value: bytes) -> None:
+        where = [c == v for c, v in zip(table.primary_key.columns, row, strict=True)]
+        session.execute(update(table).where(*where).values({column: value}))
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(SEALED - ELSEWHERE))
+def test_one_bad_byte_costs_one_thing(sqlite_cast: Cast, table: str, column: str) -> None:
+    story, columns = Story(sqlite_cast), Base.metadata.tables[table]
+    assert story.shown_to_dana() == ITEMS
+    for position in (0, 20, -1):
+        good = story.damage(columns, column, position)
+        costs = COSTS.get((table, column), set())
+        assert story.shown_to_dana() == ITEMS - costs
+        for name in ("ruth", "helen", "tom"):
+            browser = sqlite_cast.browser(name)
+            assert browser.open("/").status_code == 200
+            assert browser.open(story.url(story.sleep)).status_code < 500
+        # It stops nobody from writing on, but whoever has lost the key itself.
+        has_no_key = (table, column) == ("grants", "sealed")
+        assert story.write() == (409 if has_no_key else 200)
+        assert "<textarea" in story.ruth.page.text
+        story.mend(columns, column, good)
+    assert story.shown_to_dana() == ITEMS
+
+
+def test_a_bad_session_is_signed_out_and_no_other(sqlite_cast: Cast) -> None:
+    story = Story(sqlite_cast)
+    with sqlite_cast.database.writing() as session:
+        session.execute(delete(BrowserSession))
+    bad = sqlite_cast.browser("dana")
+    story.damage(Base.metadata.tables["browser_sessions"], "wrapped_key", 30)
+    good = sqlite_cast.browser("dana")
+    assert bad.open("/account", follow=False).status_code == 303
+    assert good.open("/account", follow=False).status_code == 200
+
+
+def test_a_bad_lock_refuses_calmly(sqlite_cast: Cast) -> None:
+    story = Story(sqlite_cast)
+    sqlite_cast.set_passphrase("ruth")
+    with sqlite_cast.database.writing() as session:
+        session.execute(delete(KeyWrap).where(KeyWrap.kind != WrapKind.PASSPHRASE))
+    story.damage(Base.metadata.tables["key_wraps"], "sealed", 30)
+    answer = Browser(sqlite_cast.app).sign_in("ruth", PASSPHRASE)
+    assert answer.status_code == 422
+    assert "</main>" in answer.text
+    assert story.shown_to_dana() == ITEMS
