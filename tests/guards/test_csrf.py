@@ -16,9 +16,7 @@ from portal.core.ids import short
 from tests.cast import Browser, Cast
 from tests.guards.filled_forms import filled
 from tests.guards.test_access import expected, rules, table
-from tests.guards.world import EVERYBODY, MARKS_OF_READING, OBJECTS, Ids, World, a_world, world
-
-__all__ = ["a_world", "world"]
+from tests.guards.world import EVERYBODY, MARKS_OF_READING, OBJECTS, Ids, World
 
 MINUTE = dt.timedelta(minutes=1)
 

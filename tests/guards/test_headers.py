@@ -24,9 +24,7 @@ from tests.conftest import make_config
 from tests.guards.markup import Bones
 from tests.guards.test_access import rules
 from tests.guards.test_xss import PAYLOADS
-from tests.guards.world import EVERYBODY, World, a_world, world
-
-__all__ = ["a_world", "world"]
+from tests.guards.world import EVERYBODY, World
 
 HTTP, HTTPS = "http://127.0.0.1:8000", "https://portal.example.org"
 

@@ -30,9 +30,7 @@ from portal.vault.models import Grant, Vault
 from tests.cast import PASSPHRASE, Cast
 from tests.guards.filled_forms import RECOVERY_CODE, ROLES
 from tests.guards.sealed_columns import NOT_SEALED, SEALED, columns_of_bytes
-from tests.guards.world import World, a_world, world
-
-__all__ = ["a_world", "world"]
+from tests.guards.world import World
 
 DAMAGED = "This message was damaged. It cannot be shown."
 

@@ -17,9 +17,7 @@ from tests.guards.filled_forms import ROLES, filled
 from tests.guards.markup import Bones, Tag, bare
 from tests.guards.test_access import rules, table
 from tests.guards.test_csrf import RESCUED, who_may
-from tests.guards.world import World, a_world, world
-
-__all__ = ["a_world", "world"]
+from tests.guards.world import World
 
 PAYLOADS: list[str] = json.loads(
     (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
