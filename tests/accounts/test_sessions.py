@@ -94,13 +94,17 @@ def test_a_session_ends_however_busy_it_is(sqlite_cast: Cast, name: str, hours: 
 
 
 @pytest.mark.parametrize("days", [1, 30])
-def test_a_clock_that_goes_backwards_ends_nothing(sqlite_cast: Cast, days: int) -> None:
+def test_a_clock_that_goes_backwards_ends_nothing_and_idling_counts_from_there(
+    sqlite_cast: Cast, days: int
+) -> None:
     at()
     browser = sqlite_cast.browser("dana")
     at(days=-days)
     assert is_in(browser)
-    at(minutes=10)
+    at(days=-days, minutes=29)
     assert is_in(browser)
+    at(days=-days, minutes=60)
+    assert not is_in(browser)
 
 
 def test_reading_within_a_minute_writes_nothing_to_the_session(sqlite_cast: Cast) -> None:
