@@ -105,7 +105,7 @@ def _html(thread: OpenThread, message: MessageFacts) -> Markup:
     if message.text is not None:
         return text_to_html(message.text)
     if message.taken_back_at is not None:
-        return Markup()
+        return text_to_html("")
     if thread.vault.can_read(message.epoch):
         return text_to_html(_("This message was damaged. It cannot be shown."))
     return text_to_html(_("This was written before you were added. You cannot read it."))
