@@ -92,17 +92,19 @@ def send(
 ) -> Answered:
     """Sends once, however often it is asked with the same nonce.
 
-    Raises NotFound, ThreadClosed, NonceRefused, or Invalid for empty or over-long text.
+    Raises NotFound, ThreadClosed, NonceRefused, or Invalid for empty or over-long text, and for
+    other words in a form that was sent before: they are neither lost nor sent unasked.
     """
     thread = thread_for(session, person, thread_id, to_write=True)
     if not nonce.was_given_to(keyring, person.id, thread_id):
         raise NonceRefused
-    known = find_sent(session, person.id, nonce)
-    if known is not None:
+    text, known = cleaned(text), find_sent(session, person.id, nonce)
+    if known is not None and _are_its_words(session, keyring, thread, known, text):
         return Answered(thread_id, known.seq, thread)
     if thread.closed_at is not None:
         raise ThreadClosed
-    text = cleaned(text)
+    if known is not None:
+        raise Invalid(text="sent_before")
     check_text(text)
     vault = _fresh(session, clinic, person, thread.vault, is_stale=thread.is_stale)
     sent = _store(session, person, vault, thread.id, thread.last_seq + 1, text, nonce)
@@ -133,6 +135,14 @@ def find_sent(session: Session, author_id: uuid.UUID, nonce: Nonce) -> Sent | No
     """What a nonce has sent already, if anything."""
     row = _SENT.first(session, author=author_id, nonce=nonce.id)
     return Sent(*row) if row else None
+
+
+def _are_its_words(
+    session: Session, keyring: Keyring, thread: OpenThread, sent: Sent, text: str
+) -> bool:
+    """Whether a form says once more what it has sent, and not what was written on it since."""
+    before = queries.messages_after(session, keyring, thread, sent.seq - 1, 1)
+    return not text or before[0].text == text
 
 
 _INSERT = Prepared(insert(Message))
@@ -251,10 +261,13 @@ def begin_thread(
     engagement = engagement_to_write(session, engagement_id)
     if not nonce.was_given_to(keyring, person.id, engagement_id):
         raise NonceRefused
+    text, subject = cleaned(text), " ".join(subject.split())
     known = find_sent(session, person.id, nonce)
     if known is not None:
-        return known
-    text, subject = cleaned(text), " ".join(subject.split())
+        thread = thread_for(session, person, known.thread_id)
+        if _are_its_words(session, keyring, thread, known, text):
+            return known
+        raise Invalid(text="sent_before")
     check_text(text)
     if not 0 < len(subject) <= LONGEST_SUBJECT:
         raise Invalid(subject="subject_empty" if not subject else "subject_too_long")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.stage import Answer, Stage, Visitor
+from tests.faults.stage import NONCE, Answer, Stage, Visitor
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -104,6 +104,42 @@ def test_an_answer_cut_at_any_byte_is_one_message_and_the_same_answer(
             assert again.text.count(text) == 1
             sent.append(text)
     assert stage.texts("ruth", thread) == sent
+
+
+@pytest.mark.parametrize("htmx", [False, True], ids=["no scripts", "htmx"])
+def test_whoever_goes_back_and_writes_on_loses_nothing(on_sqlite: Stage, htmx: bool) -> None:
+    """The form has been sent, but its words are no longer those that were sent."""
+    stage = on_sqlite
+    thread = stage.cast.begin_thread("ruth", "dana")
+    stage.start("web")
+    dana, url = stage.visitor("dana"), stage.cast.thread_url(thread)
+    form = dana.open(url).form
+    assert dana.post(url, htmx=htmx, **form, text="Before").status == 200
+    asked = dana.post(url, htmx=htmx, **form, text="Before, and after")
+    assert asked.status == 422
+    assert "Before, and after</textarea>" in asked.text
+    assert stage.texts("ruth", thread) == ["First words", "Before"]
+    again = NONCE.search(asked.text)
+    assert again
+    form |= {"nonce": again[1], "text": "Before, and after"}
+    for _ in range(2):
+        assert dana.post(url, htmx=htmx, **form).status == 200
+    assert stage.texts("ruth", thread) == ["First words", "Before", "Before, and after"]
+
+
+def test_whoever_goes_back_and_writes_on_begins_a_second_thread_only_when_asked(
+    on_sqlite: Stage,
+) -> None:
+    stage = on_sqlite
+    stage.cast.begin_thread("ruth", "dana")
+    stage.start("web")
+    dana, url = stage.visitor("dana"), f"{stage.cast.client_url('dana')}/threads/new"
+    form = dana.open(url).form | {"subject": "Sleep"}
+    assert dana.post(url, **form, text="Before").status == 200
+    asked = dana.post(url, **form, text="Before, and after")
+    assert asked.status == 422
+    assert "Before, and after</textarea>" in asked.text
+    assert stage.count_messages() == 2
 
 
 @pytest.mark.parametrize("htmx", [False, True], ids=["no scripts", "htmx"])
