@@ -13,7 +13,8 @@ import pytest
 from portal.config import Config, queue_socket
 from portal.core import clock
 from portal.core.crypto import KeyPair
-from portal.core.database import Base, Database
+from portal.core.database import Database
+from portal.core.schema import upgrade
 from tests import servers
 
 pytest_plugins = ["tests.cast", "tests.browser.fixtures"]
@@ -117,20 +118,18 @@ def postgresql() -> Iterator[servers.PostgreSQL]:
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql: servers.PostgreSQL) -> str:
     """A database with empty tables, from which each test's own is copied."""
-    import_models()
     name = servers.new_name("template")
     database = Database(postgresql.create(name))
-    Base.metadata.create_all(database.engine)
+    upgrade(database)
     database.dispose()
     return name
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import_models()
     path = tmp_path_factory.mktemp("template") / "portal.sqlite"
     database = Database(f"sqlite:///{path}")
-    Base.metadata.create_all(database.engine)
+    upgrade(database)
     database.dispose()
     return path
 
@@ -154,16 +153,3 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.dispose()
-
-
-def import_models() -> None:
-    """Lets every feature put its tables into the metadata."""
-    import importlib
-    import pkgutil
-
-    import portal
-
-    for feature in pkgutil.iter_modules(portal.__path__, "portal."):
-        if feature.ispkg and importlib.util.find_spec(f"{feature.name}.models"):
-            importlib.import_module(f"{feature.name}.models")
-    importlib.import_module("portal.core.audit")

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from portal.core.database import Base, Database
+from portal.core.database import Database
+from portal.core.schema import upgrade
 from tests import servers
-from tests.conftest import import_models
 from tests.faults.stage import Answer, Stage, set_stage
 from tests.faults.traps import LOCK_WAIT_SECONDS
 from tests.servers import wait_until
@@ -39,10 +39,9 @@ def server() -> Iterator[servers.PostgreSQL]:
 
 @pytest.fixture
 def stage(server: servers.PostgreSQL, tmp_path: Path) -> Iterator[Stage]:
-    import_models()
     url = server.create("stage")
     database = Database(url)
-    Base.metadata.create_all(database.engine)
+    upgrade(database)
     database.dispose()
     with set_stage(tmp_path, prepare=lambda _data: None, database_url=url) as stage:
         yield stage

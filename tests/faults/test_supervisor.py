@@ -43,6 +43,11 @@ class Portal:
         finally:
             connection.close()
 
+    def has_started(self) -> bool:
+        said = self.log.read_bytes()
+        assert self.process.poll() is None, said.decode()
+        return b"Open http" in said
+
     def child(self, name: str) -> int | None:
         """The process that does a job, or none."""
         for pid in family(self.process.pid)[1:]:
@@ -114,9 +119,7 @@ def portal(environ: dict[str, str], sqlite_template: Path, tmp_path: Path) -> It
     """A portal that serves pages."""
     (tmp_path / "data" / "portal.sqlite").write_bytes(sqlite_template.read_bytes())
     running = start(environ, tmp_path / "log")
-    wait_until(
-        lambda: b"Open http" in running.log.read_bytes(), "the portal starts", PATIENCE_SECONDS
-    )
+    wait_until(running.has_started, "the portal starts", PATIENCE_SECONDS)
     wait_until(running.is_whole, "all of it runs", PATIENCE_SECONDS)
     yield running
     if running.process.poll() is None:
@@ -177,11 +180,15 @@ def test_a_second_one_on_the_same_data_is_refused(portal: Portal, tmp_path: Path
 
 
 def test_a_port_that_is_taken_is_said_plainly(
-    portal: Portal, environ: dict[str, str], tmp_path: Path
+    portal: Portal, environ: dict[str, str], sqlite_template: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "elsewhere"
     write_keys(data)
-    changed = {"PORTAL_DATA": str(data), "PORTAL_DATABASE_URL": f"sqlite:///{data}/x.sqlite"}
+    (data / "portal.sqlite").write_bytes(sqlite_template.read_bytes())
+    changed = {
+        "PORTAL_DATA": str(data),
+        "PORTAL_DATABASE_URL": f"sqlite:///{data}/portal.sqlite",
+    }
     other = start(environ | changed, tmp_path / "other")
     assert other.process.wait(PATIENCE_SECONDS) == 1
     assert "Traceback" not in other.log.read_text()
