@@ -33,7 +33,7 @@ from portal.core import audit, wording
 from portal.core.crypto import same
 from portal.core.database import at_the_end
 from portal.core.failures import show_failure
-from portal.core.web import db, installation, page, send_to, store, unit
+from portal.core.web import READING, db, installation, page, send_to, store, unit
 
 VISITOR_BYTES = 16
 # Random bytes do not compress: 80 bits that can only be guessed online are plenty.
@@ -287,7 +287,7 @@ def _rescue() -> Response | None:
 
 def _turn_away() -> Response:
     """A visitor asked for a page of somebody signed in."""
-    if request.method != "GET":
+    if request.method not in READING:
         return _rescue() or send_to(url_for("accounts.sign_in"))
     if request.path == "/":
         # The first thing ever asked for: not worth a redirect on a slow line.

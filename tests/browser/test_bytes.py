@@ -131,7 +131,7 @@ def test_in_a_running_visit_a_thread_is_little_more_than_its_text(
 
 def test_a_send_is_one_small_round_trip(visiting: Callable[..., Line]) -> None:
     line = visiting()
-    line.walker.page.wait_for_function("window.htmx")
+    line.walker.has_scripts()
     fetched, counted = _send(line)
     assert fetched.down <= SEND
     assert counted.up - len(urlencode({"text": TEXT})) <= SEND_UP
@@ -165,7 +165,7 @@ def _own_messages(line: Line) -> Locator:
 
 def test_nothing_new_costs_almost_nothing(visiting: Callable[..., Line]) -> None:
     line = visiting()
-    line.walker.page.wait_for_function("window.htmx")
+    line.walker.has_scripts()
     line.take()
     line.walker.page.get_by_role("link", name="Check for new").click()
     line.walker.sees_time_after("Nothing new, %(time)s")

@@ -20,7 +20,7 @@ def walker(visit: Callable[..., Walker], portal: RunningPortal) -> Walker:
     walker = visit()
     walker.carry(portal.cookie(client.user_name, client.passphrase))
     walker.open(address)
-    walker.page.wait_for_function("window.htmx")
+    walker.has_scripts()
     walker.page.wait_for_load_state("networkidle")
     return walker
 

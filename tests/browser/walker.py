@@ -19,6 +19,7 @@ from playwright.sync_api import (
 from portal.accounts.sessions import Cookie
 from portal.core.i18n import speaker
 from tests.browser.running import RunningPortal
+from tests.servers import wait_until
 
 PATIENCE_MS = 20_000
 PHONE: dict[str, Any] = {
@@ -67,6 +68,7 @@ class Walker:
         self.trouble: list[str] = []
         self.requests: list[Request] = []
         self._expected: set[int] = set()
+        self._presses_twice = False
         self.page: Page = self.context.new_page()
         if slow:
             line = self.context.new_cdp_session(self.page)
@@ -89,6 +91,15 @@ class Walker:
         """A refusal is to come, and to be shown calmly."""
         self._expected.add(status)
 
+    def presses_twice(self, button: str) -> None:
+        """As people do on a slow line; the browser gives the first of the two sendings up."""
+        self._presses_twice = True
+        self.button(button).dblclick()
+
+    def has_scripts(self) -> None:
+        """Waits until they have come. Asked from outside: the page itself may evaluate nothing."""
+        wait_until(lambda: self.page.evaluate("!!window.htmx"), "the scripts come")
+
     def _hear(self, message: ConsoleMessage) -> None:
         told = re.search(r"status of (\d+)", message.text)
         if message.type in ("error", "warning") and not (told and int(told[1]) in self._expected):
@@ -104,6 +115,8 @@ class Walker:
         # A draft that was still on its way when its words were sent, or the page left: what is in
         # the box then goes by a request of its own.
         if request.url.endswith("/draft") and request.failure == "net::ERR_ABORTED":
+            return
+        if self._presses_twice and request.method == "POST":
             return
         self.trouble.append(f"{request.method} {request.url}: {request.failure}")
 

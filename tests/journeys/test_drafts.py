@@ -131,7 +131,7 @@ def test_send_pressed_twice_and_once_more_after_back_is_one_message(
     walker = at_home(scripts=scripts)
     walker.open(thread)
     walker.fill("Your message", HALF)
-    walker.button("Send").dblclick()
+    walker.presses_twice("Send")
     walker.sees_time_after("Sent %(time)s")
     walker.page.reload()
     walker.open(thread)
