@@ -36,7 +36,6 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-WRITING = "portal_writing"
 LOCK_WAIT_SECONDS = 10
 
 
@@ -196,6 +195,13 @@ class Database:
     def unit(self) -> "Unit":
         return Unit(self)
 
+    def begin_to_write(self, connection: Connection) -> None:
+        """A transaction that begins by reading cannot wait for SQLite's lock when it turns to
+        writing; one that only reads needs none: each statement sees all that is stored when it
+        begins."""
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction for commands and jobs: commits at the end, rolls back on an error."""
@@ -240,9 +246,20 @@ def after_commit(session: Session, work: Callable[[], object]) -> None:
 def connection_of(session: Session) -> Connection:
     """The session's connection, looked up once for each transaction of a Unit."""
     connection: Connection | None = session.info.get(CONNECTION)
-    if connection is None:
-        connection = session.info[CONNECTION] = session.connection()
-    return connection
+    return connection if connection is not None else session.connection()
+
+
+class _UnitSession(Session):
+    """A session on its unit's one connection. Statements that need no session share it."""
+
+    def __init__(self, unit: "Unit") -> None:
+        super().__init__(
+            expire_on_commit=False, autoflush=False, join_transaction_mode="control_fully"
+        )
+        self._unit = unit
+
+    def get_bind(self, *_asked: Any, **_named: Any) -> Connection:
+        return self._unit.connection()
 
 
 class Unit:
@@ -250,34 +267,42 @@ class Unit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.session = Session(database.engine, expire_on_commit=False, autoflush=False)
+        self._connection: Connection | None = None
+        self.session: Session = _UnitSession(self)
         self.is_writing = False
+
+    def connection(self) -> Connection:
+        """The connection of this unit, in a transaction."""
+        if self._connection is None:
+            self._connection = self._database.engine.connect()
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        self.session.info[CONNECTION] = self._connection
+        return self._connection
 
     def write(self) -> None:
         """Begin to write. Ends what was being read, so read again what the write depends on."""
         if self.is_writing:
             return
-        self.session.rollback()
-        self.session.info.pop(CONNECTION, None)
+        self._end(Connection.rollback)
         self._database.gate.acquire()
         self.is_writing = True
-        self.session.connection(execution_options={WRITING: True})
+        self._database.begin_to_write(self.connection())
 
     def pause(self) -> None:
         """Holds nothing, neither a snapshot nor a connection, while something slow is done."""
-        self.session.commit()
-        self.session.info.pop(CONNECTION, None)
+        self._end(Connection.commit)
+        self._let_go()
 
     def commit(self) -> None:
         """Stores everything, then does what waited for that."""
         try:
             self._do_last_things()
-            self.session.commit()
+            self._end(Connection.commit)
         except BaseException:
             self.rollback()
             raise
         self._leave()
-        self.session.info.pop(CONNECTION, None)
         for work in self.session.info.pop(AFTER_COMMIT, ()):
             work()
 
@@ -291,7 +316,7 @@ class Unit:
     def rollback(self) -> None:
         self.session.info.clear()
         try:
-            self.session.rollback()
+            self._end(Connection.rollback)
         finally:
             self._leave()
 
@@ -299,8 +324,23 @@ class Unit:
         self.session.info.clear()
         try:
             self.session.close()
+            self._let_go()
         finally:
             self._leave()
+
+    def _end(self, how: Callable[[Connection], None]) -> None:
+        """Ends the transaction: through the session if it takes part, which else costs nothing."""
+        self.session.info.pop(CONNECTION, None)
+        if self.session.in_transaction():
+            self.session.commit() if how is Connection.commit else self.session.rollback()
+        if self._connection is not None and self._connection.in_transaction():
+            how(self._connection)
+
+    def _let_go(self) -> None:
+        self.session.info.pop(CONNECTION, None)
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
 
     def _leave(self) -> None:
         if self.is_writing:
@@ -332,7 +372,6 @@ def _sqlite(url: str) -> Engine:
         connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -348,13 +387,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "cache_size=-4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that begins by reading cannot wait for the lock when it turns to writing, and
-    # reading needs none: each statement sees all that is stored when it begins.
-    if connection.get_execution_options().get(WRITING):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql(url: str, pool_size: int) -> Engine:

@@ -18,6 +18,9 @@ AFTER_AN_ADDRESS = ".,;:!?)]}*_"
 
 def text_to_html(text: str) -> Markup:
     """A person's plain text as HTML: line breaks, and links that tell the other side nothing."""
+    if ":" not in text:
+        # No address is without one, and looking for addresses is most of the work.
+        return Markup(_escape(text))
     parts, end = [], 0
     for match in ADDRESS.finditer(text):
         address = _without_the_full_stop(match[0])
@@ -45,12 +48,14 @@ class LeanSource(Extension):
     one up for each page costs more than all else that a small partial does.
     """
 
+    priority = 50  # before the extensions that look at the source as a whole
+
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja names all three
-        whole = INCLUDE.sub(lambda match: self._partial(match[1]), source)
+        whole = INCLUDE.sub(lambda match: self._partial(match[1], name or ""), source)
         return re.sub(r"\n\s+", "\n", whole)
 
-    def _partial(self, name: str) -> str:
-        loader = self.environment.loader
+    def _partial(self, template: str, parent: str) -> str:
+        loader, name = self.environment.loader, self.environment.join_path(template, parent)
         if loader is None:
             raise TemplateNotFound(name)
         return self.preprocess(loader.get_source(self.environment, name)[0], name)

@@ -33,6 +33,7 @@ from portal.core import audit, reserve
 from portal.core.assets import Assets, init_assets
 from portal.core.compress import compress
 from portal.core.database import Database, Unit
+from portal.core.i18n import LANGUAGES, spoken
 from portal.core.ids import IdConverter
 from portal.core.keyring import Keyring
 from portal.core.resources import resource
@@ -40,6 +41,7 @@ from portal.core.resources import resource
 log = logging.getLogger("portal.web")
 
 MOST_BYTES = 256 * 1024
+LANGUAGE_FOLDERS = tuple(f"{language}/" for language in LANGUAGES)
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = (
     "default-src 'none';script-src 'self';connect-src 'self';img-src data:;"
@@ -75,7 +77,8 @@ class Portal(Flask):
     def load_pages(self) -> None:
         """Compiles every template, once for all processes and before anybody waits for it."""
         for name in self.jinja_env.list_templates():
-            self.jinja_env.get_template(name)
+            if name.startswith(LANGUAGE_FOLDERS):
+                self.jinja_env.get_template(name)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view here is asynchronous, and finding that out anew each time costs."""
@@ -142,14 +145,14 @@ def page(
 ) -> Response:
     """A page; for HTMX the partial of it that changes, if one is named."""
     name = partial if partial and htmx else template
-    response = make_response(render_template(name, **context), status)
+    response = make_response(render_template(spoken(name), **context), status)
     g.is_fragment = name is partial
     return response
 
 
 def fragment(template: str, *, status: int = 200, **context: object) -> Response:
     """A piece of a page, for HTMX only."""
-    response = make_response(render_template(template, **context), status)
+    response = make_response(render_template(spoken(template), **context), status)
     g.is_fragment = True
     return response
 
