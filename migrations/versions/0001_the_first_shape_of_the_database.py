@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.String(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("clinic_id", "seq", name=op.f("pk_audit_entries")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "clinics",

@@ -120,9 +120,11 @@ def person() -> Person:
 
 def person_or_none() -> Person | None:
     """Who is signed in. Asked dozens of times for a page, so Flask-Login is asked once."""
-    if "person" not in g:
-        g.person = current_user._get_current_object() if current_user.is_authenticated else None
-    return cast("Person | None", g.person)
+    found: Person | None = g.get("person")
+    if found is None and "person" not in g:
+        found = current_user._get_current_object() if current_user.is_authenticated else None
+        g.person = found
+    return found
 
 
 def begin_session(cookie: Cookie) -> None:
@@ -162,11 +164,12 @@ def csrf_token() -> str:
 
     The mask makes it new in every response: compressing pages gives nothing of it away.
     """
-    if "csrf_token" not in g:
+    token: str | None = g.get("csrf_token")
+    if token is None:
         mask = os.urandom(TOKEN_BYTES)
         masked = bytes(a ^ b for a, b in zip(mask, _secret_token(), strict=True))
-        g.csrf_token = urlsafe_b64encode(mask + masked).decode().rstrip("=")
-    return str(g.csrf_token)
+        token = g.csrf_token = urlsafe_b64encode(mask + masked).decode().rstrip("=")
+    return token
 
 
 def _secret_token() -> bytes:
@@ -338,7 +341,7 @@ def init_door(app: Flask, door_guard: Guard, clinics: ClinicBook) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=False,
     )
-    login_manager.init_app(app)
+    login_manager.init_app(app, add_context_processor=False)
     login_manager.session_protection = None
     login_manager.unauthorized_callback = _turn_away
     form_guard.init_app(app)

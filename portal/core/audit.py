@@ -33,6 +33,8 @@ GENESIS = hashlib.sha256(b"cp/v1/audit").digest()
 
 class AuditEntry(Base):
     __tablename__ = "audit_entries"
+    # The row lies in its key's own tree: an entry writes one page instead of two.
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     clinic_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -62,7 +62,7 @@ def label(*parts: Part) -> bytes:
 def label_end(*identifiers: uuid.UUID, number: int | None = None) -> bytes:
     """The rest of a label whose beginning is known: `label(a) + label_end(b) == label(a, b)`."""
     end = b"".join([_ID_LENGTH + identifier.bytes for identifier in identifiers])
-    return end if number is None else end + _part(number)
+    return end if number is None else end + _number(8, number)
 
 
 def _part(part: Part) -> bytes:

@@ -8,13 +8,14 @@ file lock among the processes) and each is let through in turn.
 import datetime as dt
 import enum
 import fcntl
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -163,13 +164,13 @@ class WriteGate:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._threads = threading.Lock()
-        self._file: IO[bytes] | None = None
+        self._file: int | None = None
 
     def acquire(self) -> None:
         if not self._threads.acquire(timeout=LOCK_WAIT_SECONDS):
             raise TimeoutError("waited too long for the turn to write")
         try:
-            self._file = self._path.open("ab")
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except BaseException:
             self._close()
@@ -180,7 +181,7 @@ class WriteGate:
 
     def _close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            os.close(self._file)
             self._file = None
         self._threads.release()
 
@@ -243,12 +244,6 @@ def after_commit(session: Session, work: Callable[[], object]) -> None:
     session.info.setdefault(AFTER_COMMIT, []).append(work)
 
 
-def connection_of(session: Session) -> Connection:
-    """The session's connection, looked up once for each transaction of a Unit."""
-    connection: Connection | None = session.info.get(CONNECTION)
-    return connection if connection is not None else session.connection()
-
-
 class _UnitSession(Session):
     """A session on its unit's one connection. Statements that need no session share it."""
 
@@ -260,6 +255,15 @@ class _UnitSession(Session):
 
     def get_bind(self, *_asked: Any, **_named: Any) -> Connection:
         return self._unit.connection()
+
+
+def connection_of(session: Session) -> Connection:
+    """The connection of a unit's session. The session itself takes part only if it is used: to
+    begin and end its own part of a transaction costs more than a statement does."""
+    connection: Connection | None = session.info.get(CONNECTION)
+    if connection is None:
+        connection = cast(Connection, session.get_bind())
+    return connection
 
 
 class Unit:

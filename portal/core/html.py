@@ -18,8 +18,8 @@ AFTER_AN_ADDRESS = ".,;:!?)]}*_"
 
 def text_to_html(text: str) -> Markup:
     """A person's plain text as HTML: line breaks, and links that tell the other side nothing."""
-    if ":" not in text:
-        # No address is without one, and looking for addresses is most of the work.
+    if "://" not in text and "tel:" not in text.lower():
+        # Looking for addresses is most of the work, and most texts have none.
         return Markup(_escape(text))
     parts, end = [], 0
     for match in ADDRESS.finditer(text):

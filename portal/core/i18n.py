@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from babel.dates import format_date
 from babel.messages.catalog import Catalog
@@ -40,15 +40,11 @@ class Reader:
         self.language, self.zone = language, zone
         self.year = clock.now().astimezone(zone).year
 
-    def day(self, moment: dt.datetime) -> str:
-        """As `day_name`."""
-        day = moment.astimezone(self.zone).date()
-        return _day(day, self.language, day.year != self.year)
-
-    def time(self, moment: dt.datetime) -> str:
-        """As `clock_time`."""
+    def day_and_time(self, moment: dt.datetime) -> tuple[str, str]:
+        """As `day_name` and `clock_time`."""
         local = moment.astimezone(self.zone)
-        return f"{local.hour:02}:{local.minute:02}"
+        day = _day(local.date(), self.language, local.year != self.year)
+        return day, f"{local.hour:02}:{local.minute:02}"
 
 
 class Speaker:
@@ -133,7 +129,7 @@ def init_i18n(
         locale_selector=lambda: own_language() or _visitors_language(),
         timezone_selector=own_timezone,
     )
-    app.jinja_loader = _in_each_language(app.jinja_loader)  # type: ignore[misc]
+    app.jinja_loader = _in_each_language(app.jinja_loader)
     app.jinja_env.add_extension(FixedWords)
     app.jinja_env.join_path = _in_the_same_language  # type: ignore[method-assign]
     app.jinja_env.filters.update(day=day_name, time=clock_time, when=when)
@@ -217,9 +213,10 @@ def _reader() -> Reader:
     """Found out once for each request: a page asks forty times."""
     if not has_request_context():
         return Reader(SOURCE, dt.UTC)
-    if "reader" not in g:
-        g.reader = Reader(get_locale().language, get_timezone())
-    return cast(Reader, g.reader)
+    reader: Reader | None = g.get("reader")
+    if reader is None:
+        reader = g.reader = Reader(get_locale().language, get_timezone())
+    return reader
 
 
 @lru_cache(maxsize=4096)

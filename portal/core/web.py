@@ -105,9 +105,10 @@ def store(*, was_only_read: bool) -> None:
 
 def unit() -> Unit:
     """This request's unit of work."""
-    if "unit" not in g:
-        g.unit = installation.database.unit()
-    return cast(Unit, g.unit)
+    present: Unit | None = g.get("unit")
+    if present is None:
+        present = g.unit = installation.database.unit()
+    return present
 
 
 def db() -> Session:

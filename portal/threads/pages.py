@@ -77,13 +77,13 @@ def show_messages(
     clock_face, views, day = face(), [], ""
     for message in messages:
         mine = message.author_id == person.id
-        today = clock_face.day(message.at)
+        today, time = clock_face.day_and_time(message.at)
         views.append(
             MessageView(
                 "" if today == day else today,
                 mine,
                 message.author_name,
-                clock_face.time(message.at),
+                time,
                 _state(thread, message) if mine and message.taken_back_at is None else "",
                 _takeback_url(thread, message) if mine else "",
                 _html(thread, message),
@@ -149,8 +149,8 @@ def composer(
     problem: str | None = None,
 ) -> Composer:
     """The box, with what was typed just now, or else the draft, and with what was kept."""
-    written = queries.draft_of(session, person, thread.vault, thread.id) if text is None else None
-    kept = queries.kept_texts(session, person, thread.id)
+    draft, kept = queries.unsent(session, person, thread.vault, thread.id)
+    written = draft if text is None else None
     url = thread_url(thread.id)
     return Composer(
         text=text if text is not None else written.text if written else "",

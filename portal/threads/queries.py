@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Integer, bindparam, func, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -188,23 +188,51 @@ def draft_place(place_id: uuid.UUID, author_id: uuid.UUID) -> Place:
     return Place("drafts", "text", place_id, author_id)
 
 
-_DRAFT = Prepared(
-    select(Draft.epoch, Draft.sealed, Draft.saved_at).where(
-        Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")
-    )
+class Unsent(NamedTuple):
+    """What somebody has written for one place and not sent.
+
+    draft: what they are writing; kept: what came when nobody was signed in, oldest first.
+    """
+
+    draft: Written | None
+    kept: list[Written]
+
+
+# One look-up for both: every thread page asks, and mostly there is neither.
+_UNSENT = Prepared(
+    union_all(
+        select(
+            literal_column("0", Integer).label("is_kept"),
+            Draft.place_id.label("id"),
+            Draft.epoch,
+            Draft.sealed,
+            Draft.saved_at.label("at"),
+        ).where(Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")),
+        select(
+            literal_column("1", Integer),
+            KeptText.id,
+            literal_column("0", Integer),
+            KeptText.sealed,
+            KeptText.kept_at,
+        ).where(KeptText.author_id == bindparam("person"), KeptText.place_id == bindparam("place")),
+    ).order_by("is_kept", "id")
 )
 
 
-def draft_of(
-    session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID
-) -> Written | None:
-    """The draft this person has in a thread (or, by engagement, of a new one)."""
-    row = _DRAFT.first(session, person=person.id, place=place_id)
-    if row is None:
-        return None
-    sealed = Sealed(row.epoch, row.sealed)
-    opened = vault.open_or_none(sealed, draft_place(place_id, person.id))
-    return _written(opened, row.saved_at) if opened is not None else None
+def unsent(session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID) -> Unsent:
+    """What this person has not sent in a thread (or, by engagement, of a new one)."""
+    draft, kept = None, []
+    for row in _UNSENT.all(session, person=person.id, place=place_id):
+        if row.is_kept:
+            opened = _open_kept(person, place_id, row)
+        else:
+            sealed = Sealed(row.epoch, row.sealed)
+            opened = vault.open_or_none(sealed, draft_place(place_id, person.id))
+        if opened is not None and row.is_kept:
+            kept.append(_written(opened, row.at))
+        elif opened is not None:
+            draft = _written(opened, row.at)
+    return Unsent(draft, kept)
 
 
 def written_fields(text: str, subject: str) -> str:
@@ -221,20 +249,6 @@ def kept_label(clinic_id: uuid.UUID, place_id: uuid.UUID, kept_id: uuid.UUID) ->
     return label(clinic_id, "kept_texts", place_id, kept_id)
 
 
-_KEPT = Prepared(
-    select(KeptText.id, KeptText.sealed, KeptText.kept_at)
-    .where(KeptText.author_id == bindparam("person"), KeptText.place_id == bindparam("place"))
-    .order_by(KeptText.id)
-)
-
-
-def kept_texts(session: Session, person: Person, place_id: uuid.UUID) -> list[Written]:
-    """What came from this person, for this place, when nobody was signed in; oldest first."""
-    rows = _KEPT.all(session, person=person.id, place=place_id)
-    opened = ((_open_kept(person, place_id, row), row.kept_at) for row in rows)
-    return [_written(text, at) for text, at in opened if text is not None]
-
-
 def _open_kept(person: Person, place_id: uuid.UUID, row: Any) -> str | None:
     place = kept_label(person.clinic_id, place_id, row.id)
     try:
@@ -246,9 +260,8 @@ def _open_kept(person: Person, place_id: uuid.UUID, row: Any) -> str | None:
 
 def unsent_texts(session: Session, person: Person, thread: OpenThread) -> list[Written]:
     """Draft and kept texts of a thread, in that order: all that a closed thread leaves unsent."""
-    draft = draft_of(session, person, thread.vault, thread.id)
-    drafts = [draft] if draft is not None and draft.text.strip() else []
-    return drafts + kept_texts(session, person, thread.id)
+    draft, kept = unsent(session, person, thread.vault, thread.id)
+    return [draft, *kept] if draft is not None and draft.text.strip() else kept
 
 
 def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:

@@ -333,8 +333,8 @@ def _new_page(
 ) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
-    draft = queries.draft_of(db(), person(), vault, engagement_id) if text is None else None
-    kept_before = queries.kept_texts(db(), person(), engagement_id)
+    before, kept_before = queries.unsent(db(), person(), vault, engagement_id)
+    draft = before if text is None else None
     return page(
         "threads/new.html",
         status=status,

@@ -370,7 +370,7 @@ def move_unsent(session: Session, person: Person, thread: OpenThread) -> None:
 
 def carry_along(session: Session, person: Person, thread: OpenThread, text: str) -> queries.Written:
     """Puts what was typed for a closed thread into the draft of a new one, after what is in it."""
-    draft = queries.draft_of(session, person, thread.vault, thread.engagement_id)
+    draft = queries.unsent(session, person, thread.vault, thread.engagement_id).draft
     before, subject = (draft.text, draft.subject) if draft else ("", "")
     text = text.replace("\r\n", "\n")
     if before and before not in text:
@@ -444,8 +444,7 @@ def _keep(
 
 def restore_kept(session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID) -> None:
     """Puts kept texts into the draft, after whatever is in it."""
-    kept = queries.kept_texts(session, person, place_id)
-    draft = queries.draft_of(session, person, vault, place_id)
+    draft, kept = queries.unsent(session, person, vault, place_id)
     texts = [draft.text] if draft and draft.text else []
     texts += [written.text for written in kept if written.text not in texts]
     subjects = [written.subject for written in [draft, *kept] if written and written.subject]
