@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement
+
+from portal.core import statements
 
 AGGREGATE = re.compile(r"(?i)\b(count|max|min|sum|avg|total|group_concat|string_agg)\s*\(")
 WITHOUT_INDEX = {"Seq Scan", "Parallel Seq Scan"}
@@ -82,8 +85,10 @@ def explain(engine: Engine, statement: ClauseElement | Asked) -> Plan:
 
 @contextmanager
 def recorded(engine: Engine) -> Iterator[list[Asked]]:
-    """Collects the reads and writes that reach the database while the block runs."""
+    """Collects the reads and writes that reach the database while the block runs, through
+    SQLAlchemy or as prepared statements."""
     asked: list[Asked] = []
+    run = statements._Ready.run
 
     def note(
         _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any
@@ -91,9 +96,17 @@ def recorded(engine: Engine) -> Iterator[list[Asked]]:
         if statement.split(None, 1)[0].upper() in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}:
             asked.append(Asked(statement, parameters))
 
+    def run_noted(
+        ready: statements._Ready, connection: Connection, values: dict[str, Any]
+    ) -> list[Any]:
+        bound = ready._bound(values)
+        asked.append(Asked(ready._sql, bound if isinstance(bound, dict) else tuple(bound)))
+        return run(ready, connection, values)
+
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield asked
+        with mock.patch.object(statements._Ready, "run", run_noted):
+            yield asked
     finally:
         event.remove(engine, "before_cursor_execute", note)
 

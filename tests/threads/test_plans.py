@@ -3,14 +3,13 @@ to end, nothing is skipped, and no messages are counted."""
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, Enum, Integer, LargeBinary, insert, text
+from sqlalchemy import Column, Enum, Integer, LargeBinary, insert, text
 
 from bench.plans import Asked, explain, recorded
-from portal.core import clock, statements
+from portal.core import clock
 from portal.core.database import Base, Id, Moment
 from portal.core.ids import new_id
 from tests.cast import Browser, Cast
@@ -19,21 +18,6 @@ from tests.threads import stories
 pytestmark = pytest.mark.slow
 
 OTHERS = 1000
-
-
-@contextmanager
-def asked_of(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Asked]]:
-    """What reaches the database, through SQLAlchemy or as a prepared statement."""
-    run = statements._Ready.run
-    with recorded(cast.database.engine) as asked, monkeypatch.context() as patch:
-
-        def note(ready: Any, connection: Connection, values: dict[str, Any]) -> list[Any]:
-            bound = ready._bound(values)
-            asked.append(Asked(ready._sql, bound if isinstance(bound, dict) else tuple(bound)))
-            return run(ready, connection, values)
-
-        patch.setattr(statements._Ready, "run", note)
-        yield asked
 
 
 @pytest.fixture
@@ -77,9 +61,7 @@ def _value(column: Column[Any], number: int) -> object:
     return number + 1000 if isinstance(kind, Integer) else "x"
 
 
-def visits(
-    cast: Cast, thread: uuid.UUID, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[str, list[Asked]]]:
+def visits(cast: Cast, thread: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
     """Each page, and what it asked of the database."""
     url, client_url = cast.thread_url(thread), cast.client_url("dana")
     pages = {
@@ -89,30 +71,26 @@ def visits(
     for name, urls in pages.items():
         browser = cast.browser(name)
         for one in urls:
-            with asked_of(cast, monkeypatch) as asked:
+            with recorded(cast.database.engine) as asked:
                 browser.open(one, htmx="after=" in one or "before=" in one)
             assert browser.page.status_code == 200, one
             yield f"{name} opens {one}", asked
-        yield from _writing(cast, browser, url, monkeypatch)
+        yield from _writing(cast, browser, url)
 
 
-def _writing(
-    cast: Cast, browser: Browser, url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[str, list[Asked]]]:
+def _writing(cast: Cast, browser: Browser, url: str) -> Iterator[tuple[str, list[Asked]]]:
     browser.open(url)
     for action in ("save", "send"):
-        with asked_of(cast, monkeypatch) as asked:
+        with recorded(cast.database.engine) as asked:
             browser.post(url, text="And one more", action=action)
         assert browser.page.status_code == 200
         yield f"somebody {action}s", asked
 
 
-def test_every_statement_of_the_hot_pages_uses_an_index(
-    cast: Cast, thread: uuid.UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_statement_of_the_hot_pages_uses_an_index(cast: Cast, thread: uuid.UUID) -> None:
     _others(cast)
     seen: set[str] = set()
-    for visit, asked in visits(cast, thread, monkeypatch):
+    for visit, asked in visits(cast, thread):
         for one in asked:
             if one.statement in seen:
                 continue
@@ -129,22 +107,20 @@ def test_every_statement_of_the_hot_pages_uses_an_index(
 
 
 def test_a_page_of_twenty_messages_asks_a_dozen_things_at_most(
-    cast: Cast, thread: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, thread: uuid.UUID
 ) -> None:
     dana = cast.browser("dana")
     dana.open(cast.thread_url(thread))
-    with asked_of(cast, monkeypatch) as asked:
+    with recorded(cast.database.engine) as asked:
         dana.open(cast.thread_url(thread))
     assert 3 < len(asked) <= 12
     assert sum("FROM messages" in one.statement for one in asked) == 1
 
 
-def test_checking_for_new_asks_for_one_number(
-    cast: Cast, thread: uuid.UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checking_for_new_asks_for_one_number(cast: Cast, thread: uuid.UUID) -> None:
     dana = cast.browser("dana")
     dana.open(cast.thread_url(thread))
-    with asked_of(cast, monkeypatch) as asked:
+    with recorded(cast.database.engine) as asked:
         dana.open(f"{cast.thread_url(thread)}/new?after=26", htmx=True)
     assert 0 < len(asked) <= 3
     assert not [one for one in asked if "messages" in one.statement]
