@@ -18,8 +18,10 @@ from portal.home.wording import WORDS as HOME_WORDS
 from portal.threads import routes as threads
 from portal.threads.wording import WORDS as THREAD_WORDS
 
-# Argon2id fills a core and 64 MiB. Two at once on the machine; one more of each process may wait.
-SIGN_IN_PLACES, SIGN_IN_WAITING = 2, 2
+# Argon2id fills a core and 64 MiB: two at once on the machine. Twenty people who sign in at the
+# same moment, as a class does, get in one after the other; the rest of a flood is told to try again
+# soon, and six threads of each process are left to reading.
+SIGN_IN_PLACES, SIGN_IN_WAITING = 2, 10
 
 
 def wire(app: Portal, config: Config) -> None:

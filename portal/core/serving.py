@@ -14,7 +14,8 @@ MakeApp = Callable[[Config], Any]
 
 SETTINGS: dict[str, Any] = {
     "worker_class": "gthread",
-    "threads": 4,
+    # Most of them only wait: for the turn to write, or with a sign-in for its place.
+    "threads": 16,
     "preload_app": True,
     # People write for minutes between two requests; a new connection costs them seconds.
     "keepalive": 900,

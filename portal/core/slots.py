@@ -12,7 +12,7 @@ from typing import IO, TypeVar
 
 from portal.core.errors import Busy
 
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 KINDNESS = 10
 
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ class Slots:
     """
 
     def __init__(
-        self, folder: Path, name: str, *, places: int, waiting: int, seconds: float = 8.0
+        self, folder: Path, name: str, *, places: int, waiting: int, seconds: float = 15.0
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._paths = [folder / f"{name}.{number}.slot" for number in range(places)]
