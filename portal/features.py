@@ -15,8 +15,8 @@ from portal.core.throttle import Throttle
 from portal.core.web import Portal
 from portal.home import routes as home
 from portal.home.wording import WORDS as HOME_WORDS
-from portal.threads import routes as threads
 from portal.threads.wording import WORDS as THREAD_WORDS
+from portal.threads.writing_routes import bp as threads_bp
 
 # Argon2id fills a core and 64 MiB: two at once on the machine. Twenty people who sign in at the
 # same moment, as a class does, get in one after the other; the rest of a flood is told to try again
@@ -32,7 +32,7 @@ def wire(app: Portal, config: Config) -> None:
     init_failures(app, browser.note_refusal)
     for words in (CASELOAD_WORDS, THREAD_WORDS, HOME_WORDS):
         wording.teach(words)
-    for blueprint in (accounts.bp, caseload.bp, threads.bp, home.bp):
+    for blueprint in (accounts.bp, caseload.bp, threads_bp, home.bp):
         app.register_blueprint(blueprint)
     if config.demo:
         from portal.demo import routes as demo

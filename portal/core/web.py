@@ -77,7 +77,7 @@ class Portal(Flask):
     def load_pages(self) -> None:
         """Compiles every template, once for all processes and before anybody waits for it."""
         for name in self.jinja_env.list_templates():
-            if name.startswith(LANGUAGE_FOLDERS):
+            if name.startswith(LANGUAGE_FOLDERS) and name.endswith(".html"):
                 self.jinja_env.get_template(name)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:

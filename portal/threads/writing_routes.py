@@ -1,0 +1,256 @@
+"""URLs and views for whoever writes: sending, drafts, what was kept, beginning a thread."""
+
+import uuid
+
+from flask import Response, request, url_for
+
+from portal.accounts.browser import clinic, person, person_or_none, rescued_by
+from portal.caseload.access import engagement_for
+from portal.core import clock, wording
+from portal.core.errors import Invalid
+from portal.core.failures import show_failure
+from portal.core.web import (
+    db,
+    fragment,
+    installation,
+    nothing_new,
+    page,
+    send_to,
+    unit,
+    wants_fragment,
+)
+from portal.threads import pages, queries, services
+from portal.threads.access import OpenThread, thread_for
+from portal.threads.nonces import Nonce, new_nonce
+from portal.threads.routes import bp, note_opening, number_of, show_thread
+from portal.threads.services import ThreadClosed
+from portal.vault.queries import open_for
+
+__all__ = ["bp"]
+
+# What a send without scripts is answered with: one's own message and a little before it.
+NEWEST_AFTER_SEND = 3
+
+
+def rescue(**place: uuid.UUID) -> Response:
+    """Text that came without its session: kept, sealed, for the one who was given the form."""
+    place_id = place.get("thread_id") or place["engagement_id"]
+    text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
+    unit().write()
+    author = (
+        services.keep_for_author(
+            db(), installation.keyring, place_id, text, nonce, request.form.get("subject", "")
+        )
+        if nonce
+        else None
+    )
+    back_to = request.path.removesuffix("/draft")
+    signed_in = person_or_none()
+    if author is None:
+        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
+    if signed_in is not None and author.id == signed_in.id:
+        return send_to(back_to)
+    if wants_fragment():
+        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
+    return page(
+        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
+        problem=None, scripts=False,
+    )  # fmt: skip
+
+
+@bp.post("/threads/<id:thread_id>")
+@rescued_by(rescue)
+def write(thread_id: uuid.UUID) -> Response:
+    if request.form.get("action") == "save":
+        return _save(thread_id)
+    text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
+    try:
+        if nonce is None:
+            raise services.NonceRefused
+        sent = services.send(db(), installation.keyring, clinic(), person(), thread_id, text, nonce)
+    except ThreadClosed:
+        return _offer_new_thread(thread_id, text)
+    except Invalid as invalid:
+        return _write_again(thread_id, text, _words_for(invalid))
+    return _sent(sent.thread, sent.seq)
+
+
+def _words_for(invalid: Invalid) -> str:
+    codes = {"text", "subject"}
+    code = next((str(value) for name, value in invalid.details.items() if name in codes), None)
+    over = invalid.details.get("over")
+    return wording.say(code or invalid.code, **({"over": over} if over else {}))
+
+
+def _sent(thread: OpenThread, seq: int) -> Response:
+    """The answer to a send, and the same one to each repeat of it: the newest messages."""
+    box = pages.empty_composer(installation.keyring, person(), thread)
+    if not wants_fragment():
+        return show_thread(
+            thread, template="threads/sent.html", count=NEWEST_AFTER_SEND, composer=box,
+            sent_at=clock.now(),
+        )  # fmt: skip
+    after = request.form.get("after", type=number_of)
+    since = after if after is not None else seq - 1
+    messages = queries.messages_after(db(), installation.keyring, thread, since)
+    if any(message.author_id != person().id for message in messages):
+        note_opening(thread)
+    return fragment(
+        "threads/_sent.html",
+        thread=thread,
+        messages=pages.show_messages(thread, person(), messages),
+        newer_after=thread.last_seq,
+        composer=box,
+        sent_at=clock.now(),
+    )
+
+
+def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
+    """The page once more, with all that was typed and what is wrong with it."""
+    thread = thread_for(db(), person(), thread_id)
+    box = pages.composer(db(), installation.keyring, person(), thread, text=text, problem=problem)
+    if wants_fragment():
+        after = request.form.get("after", type=number_of) or thread.last_seq
+        return fragment("threads/_box.html", status=422, composer=box, newer_after=after)
+    return show_thread(thread, template="threads/show.html", status=422, composer=box)
+
+
+def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:
+    """A closed thread is never a dead end: the text goes along into a new one."""
+    thread = thread_for(db(), person(), thread_id)
+    written = services.carry_along(db(), person(), thread, text)
+    if wants_fragment():
+        return send_to(pages.new_thread_url(thread.engagement_id))
+    return _new_page(
+        thread.engagement_id,
+        text=written.text,
+        subject=written.subject,
+        problem=wording.say("thread_closed"),
+        status=409,
+    )
+
+
+@bp.post("/threads/<id:thread_id>/draft")
+@rescued_by(rescue)
+def save_draft(thread_id: uuid.UUID) -> Response:
+    return _save(thread_id)
+
+
+def _save(thread_id: uuid.UUID) -> Response:
+    thread = thread_for(db(), person(), thread_id, to_write=True)
+    text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
+    vault = services.ready_vault(db(), clinic(), person(), thread)
+    saved = services.save_draft(db(), person(), vault, thread.id, text=text, nonce=nonce)
+    if not wants_fragment():
+        return send_to(pages.thread_url(thread.id))
+    if not saved:
+        return nothing_new()
+    box = pages.Composer(text, "", "", "", saved_at=clock.now())
+    return fragment("threads/_saved.html", composer=box)
+
+
+@bp.post("/threads/<id:thread_id>/kept")
+def kept(thread_id: uuid.UUID) -> Response:
+    thread = thread_for(db(), person(), thread_id, to_write=True)
+    is_wanted = request.form.get("action") == "restore"
+    if is_wanted and thread.closed_at is not None:
+        services.move_unsent(db(), person(), thread)
+        return send_to(pages.new_thread_url(thread.engagement_id))
+    if is_wanted:
+        services.restore_kept(db(), person(), thread.vault, thread.id)
+    else:
+        services.discard_kept(db(), person(), thread.id)
+        if thread.closed_at is not None:
+            services.discard_draft(db(), person(), thread.id)
+    return send_to(pages.thread_url(thread.id))
+
+
+@bp.get("/clients/<id:engagement_id>/threads/new")
+def new(engagement_id: uuid.UUID) -> Response:
+    return _new_page(engagement_id)
+
+
+@bp.post("/clients/<id:engagement_id>/threads/new")
+@rescued_by(rescue)
+def begin(engagement_id: uuid.UUID) -> Response:
+    engagement_for(db(), installation.keyring, person(), engagement_id)
+    if request.form.get("action") == "save":
+        return _save_new(engagement_id)
+    subject, text = request.form.get("subject", ""), request.form.get("text", "")
+    nonce = Nonce.parse(request.form.get("nonce", ""))
+    try:
+        if nonce is None:
+            raise services.NonceRefused
+        sent = services.begin_thread(
+            db(), installation.keyring, clinic(), person(), engagement_id,
+            subject=subject, text=text, nonce=nonce,
+        )  # fmt: skip
+    except Invalid as invalid:
+        return _new_page(
+            engagement_id, text=text, subject=subject, problem=_words_for(invalid), status=422
+        )
+    return _sent(thread_for(db(), person(), sent.thread_id), sent.seq)
+
+
+def _new_page(
+    engagement_id: uuid.UUID,
+    *,
+    text: str | None = None,
+    subject: str | None = None,
+    problem: str | None = None,
+    status: int = 200,
+) -> Response:
+    engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
+    vault = open_for(db(), person(), engagement.vault_id)
+    before, kept_before = queries.unsent(db(), person(), vault, engagement_id)
+    draft = before if text is None else None
+    return page(
+        "threads/new.html",
+        status=status,
+        action_url=url_for("threads.begin", engagement_id=engagement_id),
+        draft_url=url_for("threads.save_new_draft", engagement_id=engagement_id),
+        discard_url=url_for("threads.kept_new", engagement_id=engagement_id),
+        offered=pages.joined(kept_before),
+        subject=subject if subject is not None else draft.subject if draft else "",
+        text=text if text is not None else draft.text if draft else "",
+        saved_at=draft.at if draft else None,
+        nonce=str(new_nonce(installation.keyring, person().id, engagement_id)),
+        problem=problem,
+    )
+
+
+@bp.post("/clients/<id:engagement_id>/threads/new/draft")
+@rescued_by(rescue)
+def save_new_draft(engagement_id: uuid.UUID) -> Response:
+    return _save_new(engagement_id)
+
+
+def _save_new(engagement_id: uuid.UUID) -> Response:
+    engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
+    services.engagement_to_write(db(), engagement_id)
+    vault = open_for(db(), person(), engagement.vault_id)
+    saved = services.save_draft(
+        db(),
+        person(),
+        vault,
+        engagement_id,
+        text=request.form.get("text", ""),
+        subject=request.form.get("subject", ""),
+        nonce=Nonce.parse(request.form.get("nonce", "")),
+    )
+    if not wants_fragment():
+        return send_to(url_for("threads.new", engagement_id=engagement_id))
+    if not saved:
+        return nothing_new()
+    return fragment("threads/_saved.html", composer={"saved_at": clock.now()})
+
+
+@bp.post("/clients/<id:engagement_id>/threads/new/kept")
+def kept_new(engagement_id: uuid.UUID) -> Response:
+    engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
+    vault = open_for(db(), person(), engagement.vault_id)
+    if request.form.get("action") == "restore":
+        services.restore_kept(db(), person(), vault, engagement_id)
+    else:
+        services.discard_kept(db(), person(), engagement_id)
+    return send_to(url_for("threads.new", engagement_id=engagement_id))
