@@ -130,6 +130,14 @@ find_or_install_browser() {
     export PORTAL_CHROMIUM
 }
 
+# The proxy of deploy/, run as it stands.
+find_or_install_proxy() {
+    PATH=$PATH:/usr/sbin
+    command -v nginx >/dev/null ||
+        install_system_packages nginx-light libnginx-mod-http-brotli-static ||
+        fail "the tests need nginx: install it (Debian: apt install nginx-light libnginx-mod-http-brotli-static)."
+}
+
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONSAFEPATH=1
 
@@ -141,6 +149,7 @@ case "${1:-}" in
         shift
         set_up_to_test
         find_or_install_browser
+        find_or_install_proxy
         cd "$here"
         exec "$python" -m pytest -n "${PORTAL_TEST_PROCESSES:-auto}" --dist loadgroup "$@"
         ;;
@@ -158,6 +167,7 @@ case "${1:-}" in
         shift
         set_up_to_test
         find_or_install_browser
+        find_or_install_proxy
         cd "$here"
         exec "$python" -m bench "$@"
         ;;
