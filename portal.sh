@@ -138,6 +138,13 @@ find_or_install_proxy() {
         fail "the tests need nginx: install it (Debian: apt install nginx-light libnginx-mod-http-brotli-static)."
 }
 
+# For the browser that no test drives through its protocol: a screen, and a keyboard to press.
+find_or_install_desk() {
+    command -v Xvfb >/dev/null && command -v xdotool >/dev/null ||
+        install_system_packages xvfb xdotool ||
+        fail "the tests need Xvfb and xdotool: install them (Debian: apt install xvfb xdotool)."
+}
+
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONSAFEPATH=1
 
@@ -150,6 +157,7 @@ case "${1:-}" in
         set_up_to_test
         find_or_install_browser
         find_or_install_proxy
+        find_or_install_desk
         cd "$here"
         exec "$python" -m pytest -n "${PORTAL_TEST_PROCESSES:-auto}" --dist loadgroup "$@"
         ;;

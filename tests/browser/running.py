@@ -92,6 +92,10 @@ class RunningPortal:
         assert self._process.poll() is None, (self.folder / "log.txt").read_text()
         return "Stop with" in (self.folder / "log.txt").read_text()
 
+    def answers(self, route: str) -> int:
+        """How often it has answered at a route, such as "threads.show"."""
+        return (self.folder / "log.txt").read_text().count(f" {route} ")
+
     @cached_property
     def passphrases(self) -> dict[str, str]:
         """Who can sign in: user name and passphrase."""
@@ -212,12 +216,12 @@ class RunningPortal:
             )
 
     def shorten_idle(self, person: Person, seconds: int) -> None:
-        """Lets all of somebody's sessions die after so little idleness."""
+        """Lets all of somebody's sessions die so soon, unless something is done."""
         with self.database.writing() as session:
             session.execute(
                 update(BrowserSession)
                 .where(BrowserSession.user_id == person.id)
-                .values(idle_seconds=seconds)
+                .values(idle_seconds=seconds, seen_at=clock.now())
             )
 
 
