@@ -34,11 +34,25 @@ class Address(Base):
     channel: Mapped[Channel] = mapped_column(words(Channel), primary_key=True)
     clinic_id: Mapped[uuid.UUID]
     sealed: Mapped[bytes]
+    # By which it is found again and known by its owner, without being stored.
+    lookup: Mapped[bytes | None] = mapped_column(index=True)
+    hint: Mapped[bytes | None]
     confirmed_at: Mapped[dt.datetime | None]
 
 
+# A pointer of this kind carries the code that proves an address; it waits for nothing.
+PROOF = "proof"
+# One of staff alone: it waits for no morning.
+URGENT = "urgent"
+
+AHEAD = "state = 'pending' AND kind <> 'proof'"
+
+
 class Pointer(Base):
-    """One telling. Its id is what mail server and gateway see when it is tried again."""
+    """One telling. Its id is what mail server and gateway see when it is tried again.
+
+    `reminder` is 0 for the first telling; a reminder says how many there have been in a row.
+    """
 
     __tablename__ = "pointers"
     __table_args__ = (
@@ -48,14 +62,23 @@ class Pointer(Base):
             "recipient_id",
             "channel",
             unique=True,
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text(AHEAD),
+            postgresql_where=text(AHEAD),
         ),
         Index(
             "ix_pointers_due",
             "due_at",
             sqlite_where=text("state IN ('pending', 'sending')"),
             postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
+        # When somebody was told last, and what of it they have not opened.
+        Index("ix_pointers_told", "recipient_id", "channel", "sent_at"),
+        Index(
+            "ix_pointers_unopened",
+            "recipient_id",
+            "cause_id",
+            sqlite_where=text("opened_at IS NULL"),
+            postgresql_where=text("opened_at IS NULL"),
         ),
     )
 
@@ -72,3 +95,156 @@ class Pointer(Base):
     attempts: Mapped[int]
     last_error_code: Mapped[str | None]
     sent_at: Mapped[dt.datetime | None]
+    reminder: Mapped[int] = mapped_column(default=0, server_default="0")
+    opened_at: Mapped[dt.datetime | None]
+
+
+class JoinedCause(Base):
+    """What else a pointer tells of, that was on its way when something more happened."""
+
+    __tablename__ = "joined_causes"
+
+    pointer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pointers.id"), primary_key=True)
+    cause_kind: Mapped[str] = mapped_column(primary_key=True)
+    cause_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+
+
+class AddressProof(Base):
+    """An address that somebody entered and has yet to prove: a code was sent to it.
+
+    Address and code are sealed to the worker; of the code the web keeps a keyed hash.
+    """
+
+    __tablename__ = "address_proofs"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    channel: Mapped[Channel] = mapped_column(words(Channel), primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    sealed: Mapped[bytes]
+    lookup: Mapped[bytes]
+    hint: Mapped[bytes]
+    code_sealed: Mapped[bytes]
+    code_hash: Mapped[bytes]
+    sent_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime] = mapped_column(index=True)
+    tries: Mapped[int]
+
+
+class Contact(enum.StrEnum):
+    """Whether somebody wants to be told at all."""
+
+    POINTERS = "pointers"
+    NONE = "none"
+
+
+class Rhythm(enum.StrEnum):
+    """How often at most: with each thing, once a day, once in seven days."""
+
+    EACH = "each"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class NoticePreference(Base):
+    """How somebody wants to be told. Whoever has none is told by the portal's own rule.
+
+    `quiet_from` and `quiet_until` are minutes of the day; equal means never quiet. `days` has bit 0
+    for Monday. `time_zone` is an IANA name, or nothing for the clinic's.
+    """
+
+    __tablename__ = "notice_preferences"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    contact: Mapped[Contact] = mapped_column(words(Contact))
+    voicemail_ok: Mapped[bool]
+    time_zone: Mapped[str | None]
+    quiet_from: Mapped[int]
+    quiet_until: Mapped[int]
+    days: Mapped[int]
+    rhythm: Mapped[Rhythm] = mapped_column(words(Rhythm))
+    wording: Mapped[str]
+    sender_name: Mapped[str]
+    changed_at: Mapped[dt.datetime]
+
+
+class OwnershipQuestion(Base):
+    """A client is asked who else can open what they read, for instance because of their age."""
+
+    __tablename__ = "ownership_questions"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    asked_by: Mapped[uuid.UUID]
+    asked_at: Mapped[dt.datetime]
+
+
+class OwnershipRule(Base):
+    """A clinic has all its clients asked who else can open what they read."""
+
+    __tablename__ = "ownership_rules"
+
+    clinic_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("clinics.id"), primary_key=True)
+    made_at: Mapped[dt.datetime]
+
+
+class HoldReason(enum.StrEnum):
+    """Why nothing is sent to somebody: they have yet to say, they said so, or it was found."""
+
+    UNANSWERED = "unanswered"
+    SOMEBODY_ELSE = "somebody_else"
+    GUARDIAN = "guardian"
+
+
+class PointerHold(Base):
+    """Nothing is sent to somebody, since another person could open it."""
+
+    __tablename__ = "pointer_holds"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    reason: Mapped[HoldReason] = mapped_column(words(HoldReason))
+    since: Mapped[dt.datetime]
+
+
+class GuardianContact(Base):
+    """A guardian's mail address or number, kept only as what it can be recognised by."""
+
+    __tablename__ = "guardian_contacts"
+    __table_args__ = (Index("uq_guardian_contacts_lookup", "user_id", "lookup", unique=True),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    channel: Mapped[Channel] = mapped_column(words(Channel))
+    lookup: Mapped[bytes]
+    hint: Mapped[bytes]
+    added_by: Mapped[uuid.UUID]
+    added_at: Mapped[dt.datetime]
+
+
+class ContactProblem(Base):
+    """Somebody cannot be reached: a task for a person. `code` picks the wording."""
+
+    __tablename__ = "contact_problems"
+    __table_args__ = (
+        Index(
+            "uq_contact_problems_open",
+            "user_id",
+            "channel",
+            "code",
+            unique=True,
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    channel: Mapped[Channel] = mapped_column(words(Channel))
+    code: Mapped[str]
+    since: Mapped[dt.datetime]
+    resolved_at: Mapped[dt.datetime | None]
+    resolved_by: Mapped[uuid.UUID | None]
