@@ -42,6 +42,7 @@ SETTINGS = {
     "PORTAL_SMTP_URL": "smtp://, smtps:// or smtp+starttls://[user:password@]host[:port]",
     "PORTAL_MAIL_FROM": "the address that mail comes from",
     "PORTAL_SMS_URL": "the address of the SMS gateway, https://[user:password@]host/path",
+    "PORTAL_NEUTRAL_URL": "an address that tells nothing, for mails and texts to name (none)",
     "PORTAL_DEMO": "1 for the fictional clinic, which is no place for real people",
 }
 # Read by portal.sh and the tests, not by the portal.
@@ -71,6 +72,7 @@ class Config:
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "notes@localhost"
     sms_url: str | None = field(default=None, repr=False)
+    neutral_url: str | None = None
     trusted_proxies: int = 0
     demo: bool = False
     web_workers: int = 2
@@ -167,6 +169,7 @@ class _Reader:
             "smtp_url": smtp,
             "mail_from": self._mail_from(needed=smtp is not None),
             "sms_url": self._sms_url(),
+            "neutral_url": self._neutral_url(),
             "trusted_proxies": self._number("PORTAL_TRUSTED_PROXIES", 0, 0, 8),
             "demo": self._switch("PORTAL_DEMO"),
             "web_workers": self._number("PORTAL_WEB_WORKERS", 2, 1, 64),
@@ -244,6 +247,15 @@ class _Reader:
                 self.problems.append(
                     "PORTAL_SMS_URL must begin with https:// unless the gateway is on this machine."
                 )
+        return text
+
+    def _neutral_url(self) -> str | None:
+        text = self._value("PORTAL_NEUTRAL_URL")
+        if text is not None and not re.fullmatch(r"https://[A-Za-z0-9./-]{3,42}", text):
+            self.problems.append(
+                "PORTAL_NEUTRAL_URL must look like https://notes.example, with 50 letters or fewer,"
+                " so that it fits into a text message."
+            )
         return text
 
     def _split(self, name: str, text: str) -> SplitResult:

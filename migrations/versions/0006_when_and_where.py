@@ -27,6 +27,7 @@ def upgrade() -> None:
         "address_proofs",
         sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
         sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("lookup", sa.LargeBinary(), nullable=False),
@@ -150,6 +151,13 @@ def upgrade() -> None:
             "ix_pointers_told", ["recipient_id", "channel", "sent_at"], unique=False
         )
         batch_op.create_index(
+            "ix_pointers_unanswered",
+            ["sent_at"],
+            unique=False,
+            sqlite_where=sa.text("opened_at IS NULL"),
+            postgresql_where=sa.text("opened_at IS NULL"),
+        )
+        batch_op.create_index(
             "ix_pointers_unopened",
             ["recipient_id", "cause_id"],
             unique=False,
@@ -167,6 +175,11 @@ def downgrade() -> None:
     with op.batch_alter_table("pointers", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_pointers_unopened",
+            sqlite_where=sa.text("opened_at IS NULL"),
+            postgresql_where=sa.text("opened_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_pointers_unanswered",
             sqlite_where=sa.text("opened_at IS NULL"),
             postgresql_where=sa.text("opened_at IS NULL"),
         )

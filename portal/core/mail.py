@@ -27,6 +27,7 @@ class Mail:
     subject: str
     body: str
     key: str
+    sender_name: str = ""
 
 
 def send(config: Config, mail: Mail) -> None:
@@ -53,7 +54,7 @@ def compose(sender: str, mail: Mail) -> EmailMessage:
     """The mail as it goes out; raises NotSent when an address or subject is not a single line."""
     message = EmailMessage(policy=SMTP_POLICY)
     try:
-        message["From"] = _address(sender)
+        message["From"] = Address(mail.sender_name, addr_spec=sender)
         message["To"] = _address(mail.to)
         message["Subject"] = mail.subject
     except (ValueError, IndexError, MessageError):

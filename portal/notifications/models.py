@@ -73,6 +73,13 @@ class Pointer(Base):
         ),
         # When somebody was told last, and what of it they have not opened.
         Index("ix_pointers_told", "recipient_id", "channel", "sent_at"),
+        # Of whom it is time to ask whether they should be reminded.
+        Index(
+            "ix_pointers_unanswered",
+            "sent_at",
+            sqlite_where=text("opened_at IS NULL"),
+            postgresql_where=text("opened_at IS NULL"),
+        ),
         Index(
             "ix_pointers_unopened",
             "recipient_id",
@@ -120,6 +127,8 @@ class AddressProof(Base):
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     channel: Mapped[Channel] = mapped_column(words(Channel), primary_key=True)
+    # What the pointer that carries the code has as its cause: of two codes only the newer goes out.
+    id: Mapped[uuid.UUID]
     clinic_id: Mapped[uuid.UUID]
     sealed: Mapped[bytes]
     lookup: Mapped[bytes]

@@ -4,12 +4,20 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Exists, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Exists, Select, and_, case, exists, or_, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Disablement, User
-from portal.core.statements import Prepared
-from portal.notifications.models import Address, Channel, Pointer, State
+from portal.core import clock
+from portal.notifications.models import (
+    PROOF,
+    Address,
+    AddressProof,
+    Channel,
+    NoticePreference,
+    Pointer,
+    State,
+)
 
 UNFINISHED = (State.PENDING, State.SENDING)
 
@@ -23,20 +31,12 @@ class Errand:
     user_id: uuid.UUID
     channel: Channel
     attempts: int
+    kind: str
     language: str
+    wording: str | None
+    sender_name: str | None
     sealed_address: bytes
-
-
-_CONFIRMED = Prepared(
-    select(Address.channel)
-    .where(Address.user_id == bindparam("user"), Address.confirmed_at.is_not(None))
-    .order_by(Address.channel)
-)
-
-
-def confirmed_channels(session: Session, user_id: uuid.UUID) -> list[Channel]:
-    """Where this person has said they want to be told."""
-    return [row.channel for row in _CONFIRMED.all(session, user=user_id)]
+    sealed_code: bytes | None
 
 
 def is_due(now: dt.datetime) -> ColumnElement[bool]:
@@ -55,28 +55,54 @@ def due(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
 
 def errand(session: Session, pointer_id: uuid.UUID) -> Errand | None:
     """What the worker needs to know; nothing when the person is not to be told any more."""
-    row = session.execute(
-        select(Pointer, User.language, Address.sealed)
-        .join(User, User.id == Pointer.recipient_id)
-        .join(
-            Address,
-            (Address.user_id == Pointer.recipient_id) & (Address.channel == Pointer.channel),
-        )
-        .where(Pointer.id == pointer_id, Address.confirmed_at.is_not(None), ~_is_disabled())
-    ).one_or_none()
+    row = session.execute(_ERRAND.where(Pointer.id == pointer_id)).one_or_none()
     if row is None:
         return None
-    pointer, language, sealed = row
+    pointer, proof = row.Pointer, row.AddressProof if row.Pointer.kind == PROOF else None
+    if proof is not None and proof.expires_at <= clock.now():
+        return None
     return Errand(
         pointer_id=pointer.id,
         clinic_id=pointer.clinic_id,
         user_id=pointer.recipient_id,
         channel=pointer.channel,
         attempts=pointer.attempts,
-        language=language,
-        sealed_address=sealed,
+        kind=pointer.kind,
+        language=row.language,
+        wording=row.wording,
+        sender_name=row.sender_name,
+        sealed_address=proof.sealed if proof else row.sealed,
+        sealed_code=proof.code_sealed if proof else None,
     )
 
 
 def _is_disabled() -> Exists:
     return exists().where(Disablement.user_id == User.id)
+
+
+def _is_own(place: type[Address] | type[AddressProof]) -> ColumnElement[bool]:
+    return and_(place.user_id == Pointer.recipient_id, place.channel == Pointer.channel)
+
+
+# A code goes to the address that it is to prove; everything else to one that has been proved.
+_ERRAND = (
+    select(
+        Pointer,
+        AddressProof,
+        User.language,
+        Address.sealed,
+        NoticePreference.wording,
+        NoticePreference.sender_name,
+    )
+    .join(User, User.id == Pointer.recipient_id)
+    .outerjoin(NoticePreference, NoticePreference.user_id == Pointer.recipient_id)
+    .outerjoin(Address, and_(_is_own(Address), Address.confirmed_at.is_not(None)))
+    .outerjoin(AddressProof, _is_own(AddressProof))
+    .where(
+        case(
+            (Pointer.kind == PROOF, AddressProof.id == Pointer.cause_id),
+            else_=and_(Address.sealed.is_not(None), Pointer.opened_at.is_(None)),
+        ),
+        ~_is_disabled(),
+    )
+)

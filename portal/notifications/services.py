@@ -8,23 +8,36 @@ import datetime as dt
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Update, text, update
+from sqlalchemy import CursorResult, Update, case, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.config import Config
 from portal.core import clock, mail, sms
-from portal.core.crypto import Unreadable, label, open_with, pad, seal_to, unpad
+from portal.core.crypto import Unreadable, open_with, pad, seal_to, unpad
 from portal.core.database import Database
 from portal.core.delivery import NotSent
 from portal.core.ids import new_id
 from portal.core.jobs import wake_after_commit
+from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
-from portal.notifications.models import Address, Channel, Pointer, State
-from portal.notifications.queries import Errand, confirmed_channels, due, errand, is_due
-from portal.notifications.wordings import wording
+from portal.notifications import formats
+from portal.notifications.models import (
+    AHEAD,
+    PROOF,
+    URGENT,
+    Address,
+    Channel,
+    JoinedCause,
+    Pointer,
+    State,
+)
+from portal.notifications.preferences import drop, postpone, reaches
+from portal.notifications.queries import Errand, due, errand, is_due
+from portal.notifications.wordings import words_for
 
 DELIVER = "portal.notifications.jobs.deliver"
 
@@ -45,14 +58,21 @@ def set_address(
     channel: Channel,
     address: str,
 ) -> None:
-    """Keeps where a person wants to be told, sealed so that only the worker can read it."""
-    place = _place(clinic_id, user_id, channel)
+    """Keeps where a person wants to be told, sealed so that only the worker can read it.
+
+    For addresses that need no proof; people's own go through `addresses.enter`.
+    """
+    keyring = Keyring(config.server_keys)
+    hint = formats.hint(channel, address)
+    place = formats.address_place(clinic_id, user_id, channel)
     session.merge(
         Address(
             user_id=user_id,
             channel=channel,
             clinic_id=clinic_id,
             sealed=seal_to(config.worker_public_key, pad(address.encode()), place),
+            lookup=formats.lookup(keyring, channel, address),
+            hint=formats.seal_hint(keyring, "addresses", user_id, channel, hint),
             confirmed_at=clock.now(),
         )
     )
@@ -67,51 +87,104 @@ def point(
     kind: str,
     cause_kind: str,
     cause_id: uuid.UUID,
+    urgent: bool = False,
 ) -> None:
-    """Has a person told that something waits, if this transaction commits.
+    """Has a person told that something waits, if this transaction commits, and when they may be.
 
-    Somebody who is about to be told anyway is not told twice.
+    Somebody who is about to be told anyway is not told twice. `urgent` waits for no morning, and is
+    for staff alone: raises ValueError for a client.
     """
-    for channel in confirmed_channels(session, recipient_id):
-        now, pointer_id = clock.now(), new_id()
-        ahead = _ADD_OR_JOIN[session.get_bind().dialect.name].first(
+    now = clock.now()
+    for reach in reaches(session, recipient_id):
+        if urgent and not reach.role.is_staff:
+            raise ValueError("only staff are told at any hour")
+        add(
             session,
-            id=pointer_id,
-            clinic_id=clinic_id,
-            recipient_id=recipient_id,
-            channel=channel,
-            kind=kind,
-            cause_kind=cause_kind,
-            cause_id=cause_id,
-            created_at=now,
-            due_at=now,
-            state=State.PENDING,
-            attempts=0,
-            last_error_code=None,
-            sent_at=None,
+            Telling(clinic_id, recipient_id, reach.channel, cause_kind, cause_id),
+            kind=URGENT if urgent else kind,
+            due_at=now if urgent else reach.next_allowed(now),
         )
-        # Whoever is ahead has had the worker woken already, or the clock will find them.
-        if ahead.id == pointer_id:
-            wake_after_commit(session, DELIVER, pointer_id)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Who is to be told where, and because of what."""
+
+    clinic_id: uuid.UUID
+    recipient_id: uuid.UUID
+    channel: Channel
+    cause_kind: str
+    cause_id: uuid.UUID
+
+
+def add(
+    session: Session, telling: Telling, *, kind: str, due_at: dt.datetime, reminder: int = 0
+) -> None:
+    """Notes a pointer, or joins the one still ahead; the sooner of the two moments holds."""
+    now, pointer_id = clock.now(), new_id()
+    ahead = _ADD_OR_JOIN[session.get_bind().dialect.name].first(
+        session,
+        id=pointer_id,
+        clinic_id=telling.clinic_id,
+        recipient_id=telling.recipient_id,
+        channel=telling.channel,
+        kind=kind,
+        cause_kind=telling.cause_kind,
+        cause_id=telling.cause_id,
+        created_at=now,
+        due_at=due_at,
+        state=State.PENDING,
+        attempts=0,
+        last_error_code=None,
+        sent_at=None,
+        reminder=reminder,
+        opened_at=None,
+    )
+    if ahead.id != pointer_id:
+        _join(session, ahead, telling)
+    # What is due later the clock finds; whoever is ahead has had the worker woken already, unless
+    # it was to wait and now must not.
+    if due_at <= now and (ahead.id == pointer_id or kind == URGENT):
+        wake_after_commit(session, DELIVER, ahead.id)
+
+
+def _join(session: Session, ahead: Any, telling: Telling) -> None:
+    if (ahead.cause_kind, ahead.cause_id) != (telling.cause_kind, telling.cause_id):
+        _NOTE_JOINED[session.get_bind().dialect.name].run(
+            session,
+            pointer_id=ahead.id,
+            cause_kind=telling.cause_kind,
+            cause_id=telling.cause_id,
+            clinic_id=telling.clinic_id,
+        )
 
 
 def _add_or_join(insert: Callable[..., Any]) -> Prepared:
-    """The new pointer's id, or that of the one which is still ahead.
+    """The new pointer, or the one which is still ahead.
 
     Joining touches that row, so that it cannot go out before this transaction is through.
     """
-    joined = insert(Pointer).on_conflict_do_update(
+    statement = insert(Pointer)
+    new = statement.excluded
+    joined = statement.on_conflict_do_update(
         index_elements=[Pointer.recipient_id, Pointer.channel],
         # As the index says it, word for word: a bound value would match no partial index.
-        index_where=text("state = 'pending'"),
-        set_={"due_at": Pointer.due_at},
+        index_where=text(AHEAD),
+        set_={
+            "due_at": case((new.due_at < Pointer.due_at, new.due_at), else_=Pointer.due_at),
+            "kind": case((new.kind == URGENT, new.kind), else_=Pointer.kind),
+        },
     )
-    return Prepared(joined.returning(Pointer.id))
+    return Prepared(joined.returning(Pointer.id, Pointer.cause_kind, Pointer.cause_id))
 
 
 _ADD_OR_JOIN = {
     "sqlite": _add_or_join(sqlite.insert),
     "postgresql": _add_or_join(postgresql.insert),
+}
+_NOTE_JOINED = {
+    "sqlite": Prepared(sqlite.insert(JoinedCause).on_conflict_do_nothing()),
+    "postgresql": Prepared(postgresql.insert(JoinedCause).on_conflict_do_nothing()),
 }
 
 
@@ -153,8 +226,11 @@ def _claim(database: Database, pointer_id: uuid.UUID) -> Errand | None:
             return None
         found = errand(session, pointer_id)
         if found is None:
-            _changed(session, _that(pointer_id).values(state=State.DROPPED))
-        else:
+            drop(session, pointer_id)
+            return None
+        if postpone(session, pointer_id, now):
+            return None
+        if found.kind != PROOF:
             _drop_older(session, found)
         return found
 
@@ -177,26 +253,33 @@ def _drop_older(session: Session, claimed: Errand) -> None:
 
 def _send(config: Config, claimed: Errand) -> None:
     address, key = _open_address(config, claimed), str(claimed.pointer_id)
+    said = words_for(claimed, code=_open_code(config, claimed), url=config.neutral_url)
     if claimed.channel is Channel.EMAIL:
-        subject = wording("emails/pointer/subject", claimed.language)
-        body = wording("emails/pointer/body", claimed.language)
-        mail.send(config, mail.Mail(to=address, subject=subject, body=body, key=key))
+        letter = mail.Mail(address, said.subject, said.body, key, said.sender_name)
+        mail.send(config, letter)
     else:
-        body = wording("texts/pointer/body", claimed.language)
-        sms.send(config, sms.Text(to=address, body=body, key=key))
+        sms.send(config, sms.Text(to=address, body=said.body, key=key))
 
 
 def _open_address(config: Config, claimed: Errand) -> str:
-    place = _place(claimed.clinic_id, claimed.user_id, claimed.channel)
+    place = formats.address_place(claimed.clinic_id, claimed.user_id, claimed.channel)
+    return _open(config, claimed.sealed_address, place)
+
+
+def _open_code(config: Config, claimed: Errand) -> str:
+    """The code that proves an address; none in any other pointer."""
+    if claimed.sealed_code is None:
+        return ""
+    place = formats.code_place(claimed.clinic_id, claimed.user_id, claimed.channel)
+    return _open(config, claimed.sealed_code, place)
+
+
+def _open(config: Config, sealed: bytes, place: bytes) -> str:
     try:
-        opened = open_with(config.worker_private_key or b"", claimed.sealed_address, place)
+        opened = open_with(config.worker_private_key or b"", sealed, place)
     except (Unreadable, ValueError):
         raise NotSent("address_unreadable", for_good=True) from None
     return unpad(opened).decode()
-
-
-def _place(clinic_id: uuid.UUID, user_id: uuid.UUID, channel: Channel) -> bytes:
-    return label("addresses", clinic_id, user_id, channel.value)
 
 
 def _note_failure(database: Database, claimed: Errand, failure: NotSent) -> None:

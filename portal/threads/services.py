@@ -18,6 +18,7 @@ from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
+from portal.notifications.opening import opened
 from portal.notifications.services import point
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
@@ -466,8 +467,8 @@ def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
     now, is_client = clock.now(), thread.side is Side.CLIENT
     column = Thread.client_opened_seq if is_client else Thread.team_opened_seq
     # The row is written even if nothing changes in it: then two who open it at once take turns.
-    opened = case((column < thread.last_seq, thread.last_seq), else_=column)
-    session.execute(update(Thread).where(Thread.id == thread.id).values({column: opened}))
+    seq = case((column < thread.last_seq, thread.last_seq), else_=column)
+    session.execute(update(Thread).where(Thread.id == thread.id).values({column: seq}))
     session.execute(
         delete(ReadMark).where(ReadMark.thread_id == thread.id, ReadMark.reader_id == person.id)
     )
@@ -480,6 +481,16 @@ def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
             at=now,
         )
     )
+    for reader_id in _readers(session, person, thread):
+        opened(session, reader_id, "thread", thread.id)
+
+
+def _readers(session: Session, person: Person, thread: OpenThread) -> list[uuid.UUID]:
+    """Whom an opening spares a telling: what one of the team has opened, the team has."""
+    if thread.side is Side.CLIENT:
+        return [person.id]
+    rows = _OTHERS_TEAM.all(session, engagement=thread.engagement_id)
+    return [row.id for row in rows]
 
 
 def take_back(session: Session, person: Person, thread_id: uuid.UUID, seq: int) -> None:

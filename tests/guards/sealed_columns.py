@@ -21,12 +21,23 @@ SERVERS = {
     ("users", "user_name_sealed"),
     ("clinics", "name_sealed"),
     ("clinics", "crisis_sealed"),
+    ("addresses", "hint"),
+    ("address_proofs", "hint"),
+    ("guardian_contacts", "hint"),
 }
 # What only the worker reads: where mail and texts go.
-WORKERS = {("addresses", "sealed")}
+WORKERS = {
+    ("addresses", "sealed"),
+    ("address_proofs", "sealed"),
+    ("address_proofs", "code_sealed"),
+}
 SEALED = HOLDERS | SERVERS | WORKERS
 
 NOT_SEALED = {
+    ("address_proofs", "code_hash"),
+    ("address_proofs", "lookup"),
+    ("addresses", "lookup"),
+    ("guardian_contacts", "lookup"),
     ("audit_checkpoints", "head"),
     ("audit_checkpoints", "signature"),
     ("audit_entries", "digest"),

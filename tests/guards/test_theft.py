@@ -33,7 +33,7 @@ from portal.core import crypto
 from portal.core.crypto import Box, Unreadable, label
 from portal.core.database import Base
 from portal.core.keyring import Keyring, name_place
-from portal.notifications.services import _place as address_place
+from portal.notifications.formats import address_place
 from portal.threads import queries
 from portal.threads.access import subject_place
 from portal.vault.keys import OpenVault, Place, escrow_place, grant_place
