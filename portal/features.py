@@ -3,6 +3,7 @@
 from portal.accounts import browser
 from portal.accounts import routes as accounts
 from portal.accounts.guard import Guard
+from portal.caseload import contact_routes as contact
 from portal.caseload import routes as caseload
 from portal.caseload.wording import WORDS as CASELOAD_WORDS
 from portal.clinics.queries import ClinicBook
@@ -15,6 +16,8 @@ from portal.core.throttle import Throttle
 from portal.core.web import Portal
 from portal.home import routes as home
 from portal.home.wording import WORDS as HOME_WORDS
+from portal.notifications import own_routes as notices
+from portal.notifications.wording import WORDS as NOTICE_WORDS
 from portal.threads.wording import WORDS as THREAD_WORDS
 from portal.threads.writing_routes import bp as threads_bp
 
@@ -30,9 +33,9 @@ def wire(app: Portal, config: Config) -> None:
     init_i18n(app, browser.own_language, browser.own_timezone)
     browser.init_door(app, guard, ClinicBook(keyring))
     init_failures(app, browser.note_refusal)
-    for words in (CASELOAD_WORDS, THREAD_WORDS, HOME_WORDS):
+    for words in (NOTICE_WORDS, CASELOAD_WORDS, THREAD_WORDS, HOME_WORDS):
         wording.teach(words)
-    for blueprint in (accounts.bp, caseload.bp, threads_bp, home.bp):
+    for blueprint in (accounts.bp, notices.bp, caseload.bp, contact.bp, threads_bp, home.bp):
         app.register_blueprint(blueprint)
     if config.demo:
         from portal.demo import routes as demo

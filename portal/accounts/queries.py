@@ -85,6 +85,11 @@ def name_of(keyring: Keyring, user: User) -> str:
     return keyring.name(user.name_sealed, "users", "name", user.id)
 
 
+def language_of(session: Session, user_id: uuid.UUID) -> str:
+    """The language that somebody reads."""
+    return session.get_one(User, user_id).language
+
+
 def user_name_of(keyring: Keyring, user: User) -> str:
     if user.user_name_sealed is None:
         return ""

@@ -122,7 +122,7 @@ def accept() -> Response:
         offer = services.offer_for_code(unit(), guard(), code, here())
         return _ask_again(offer, form, code, url_for("accounts.accept"), invalid)
     begin_session(cookie)
-    return send_to(url_for("home.index"))
+    return send_to(url_for("notices.show", first=1))
 
 
 def _ask_again(

@@ -136,6 +136,7 @@ def client(engagement_id: uuid.UUID) -> Response:
         team=team,
         people=[one for one in colleagues() if one["id"] not in on_team],
         add_url=url_for("caseload.add_to_team", engagement_id=engagement_id),
+        contact_url=url_for("contact.show", engagement_id=engagement_id),
         new_url=threads_pages.new_thread_url(engagement_id),
     )
 

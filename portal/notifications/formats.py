@@ -77,7 +77,7 @@ def hint(channel: Channel, address: str) -> str:
 
 
 def seal_hint(keyring: Keyring, table: str, row: uuid.UUID, channel: Channel, text: str) -> bytes:
-    return keyring.seal_text(text, _hint_place(table, row, channel))
+    return keyring.seal_text(text, hint_place(table, row, channel))
 
 
 def open_hint(
@@ -85,12 +85,13 @@ def open_hint(
 ) -> str:
     """The hint, or "…" where there is none or it does not open: a page must not fail over it."""
     try:
-        return keyring.open_text(sealed or b"", _hint_place(table, row, channel))
+        return keyring.open_text(sealed or b"", hint_place(table, row, channel))
     except Unreadable:
         return "…"
 
 
-def _hint_place(table: str, row: uuid.UUID, channel: Channel) -> bytes:
+def hint_place(table: str, row: uuid.UUID, channel: Channel) -> bytes:
+    """Where a sealed hint belongs."""
     return label("server", table, "hint", row, channel.value)
 
 

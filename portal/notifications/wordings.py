@@ -7,8 +7,8 @@ note waits somewhere. Only an address that the clinic has set up to tell nothing
 from dataclasses import dataclass
 from functools import cache
 
-from portal.notifications.gsm7 import transliterate
 from portal.core.resources import resource
+from portal.notifications.gsm7 import transliterate
 from portal.notifications.models import PROOF, Channel
 from portal.notifications.queries import Errand
 

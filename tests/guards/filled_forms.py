@@ -8,7 +8,20 @@ from tests.cast import PASSPHRASE
 
 ROLES = {"client": "dana", "clinician": "ruth", "supervisor": "helen", "administrator": "tom"}
 NEW_PASSPHRASE = "eleven slow lanterns drift by"
+CODE = "123456"
 RECOVERY_CODE, OTHER_CODE = new_code(), new_code()
+
+CHOICE: dict[str, Any] = {
+    "contact": "none",
+    "voicemail": "yes",
+    "time_zone": "America/Chicago",
+    "from": "8",
+    "until": "20",
+    "day": "3",
+    "rhythm": "weekly",
+    "wording": "look",
+    "sender_name": "notes",
+}
 
 
 def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[str, str]:
@@ -29,6 +42,14 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "accounts.recovery_code": {"passphrase": PASSPHRASE},
         "accounts.end_session": {},
         "accounts.end_other_sessions": {},
+        "notices.choose": CHOICE,
+        "notices.enter": {"channel": "email", "address": f"{user_name}@example.org"},
+        "notices.confirm": {"channel": "sms", "code": CODE},
+        "notices.remove": {"channel": "sms"},
+        "notices.answer": {"who_else": "only_me"},
+        "contact.ask": {"ask": "yes"},
+        "contact.add_guardian": {"address": "parent@example.org"},
+        "contact.remove_guardian": {},
         "caseload.make_invitation": {
             "name": "Quentin",
             "language": "en",

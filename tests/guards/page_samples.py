@@ -131,6 +131,71 @@ ACCOUNT = {
     "problems": {},
     "notice": "Saved.",
 }
+WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+NOTICES: dict[str, Any] = {
+    "person": CLIENT,
+    "is_first": False,
+    "notice": "We sent a code there. It can take a minute. Type it in below.",
+    "problem": None,
+    "hold": "We send you nothing, since somebody else could see it.",
+    "is_unanswered": False,
+    "is_asked": False,
+    "addresses": [
+        SimpleNamespace(channel="email", hint="r…@example.org", waiting=None),
+        SimpleNamespace(channel="sms", hint=None, waiting="…42"),
+    ],
+    "typed": {},
+    "choice": SimpleNamespace(
+        contact="pointers",
+        voicemail_ok=False,
+        time_zone=None,
+        quiet_from=1260,
+        quiet_until=540,
+        days=127,
+        rhythm="daily",
+        wording="note",
+        sender_name="plain",
+    ),
+    "hours": [SimpleNamespace(value=str(h), label=f"{h:02}:00") for h in range(24)],
+    "days": WEEK,
+    "zones": [
+        SimpleNamespace(value="America/Denver", label="Mountain time"),
+        SimpleNamespace(value="Europe/Madrid", label="Madrid"),
+    ],
+    "words": {
+        "wording": [
+            SimpleNamespace(value="note", label="A note is waiting for you."),
+            SimpleNamespace(value="news", label="You have something new."),
+        ],
+        "sender_name": [
+            SimpleNamespace(value="plain", label=""),
+            SimpleNamespace(value="notes", label="Notes"),
+        ],
+    },
+}
+CONTACT: dict[str, Any] = {
+    "person": CLINICIAN,
+    "problem": None,
+    "typed": None,
+    "client": SimpleNamespace(name="Rosa Delgado", url="/c/1"),
+    "standing": SimpleNamespace(
+        places=["Mail", "Text message"],
+        is_held=False,
+        wants_none=False,
+        is_asked=False,
+        voicemail_ok=False,
+        begin="09:00",
+        end="21:00",
+        zone="Mountain time",
+        days=WEEK,
+        rhythm="Once a day",
+    ),
+    "guardians": [SimpleNamespace(hint="…17", url="/c/1/g/1/remove")],
+    "add_url": "/c/1/g",
+    "ask_url": "/c/1/ask",
+    "slip_url": "/c/1/slip",
+    "days": WEEK,
+}
 OFFER = SimpleNamespace(
     user_name="rosa-delgado",
     user_name_is_fixed=False,
@@ -190,6 +255,40 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         | {
             "problems": {"new": "This passphrase is too short. Use 15 letters or more."},
             "notice": None,
+        },
+    ),
+    "notices": ("notifications/show.html", NOTICES),
+    "notices-held": (
+        "notifications/show.html",
+        NOTICES
+        | {
+            "is_first": True,
+            "notice": None,
+            "problem": ("sms_address", "This does not look like a mobile number."),
+            "hold": "Before we send anything, please tell us who else can open your phone.",
+            "is_unanswered": True,
+            "is_asked": True,
+            "typed": {"address": "+1 555"},
+        },
+    ),
+    "notices-staff": (
+        "notifications/show.html",
+        NOTICES | {"person": CLINICIAN, "hold": None, "notice": None},
+    ),
+    "slip": (
+        "notifications/slip.html",
+        {"person": CLIENT, "address": "https://notes.example", "days": ["Monday", "Thursday"]},
+    ),
+    "contact": ("caseload/contact.html", CONTACT),
+    "contact-wrong": (
+        "caseload/contact.html",
+        CONTACT
+        | {
+            "problem": "This does not look like a mobile number.",
+            "typed": "555",
+            "standing": SimpleNamespace(
+                places=[], is_held=True, wants_none=False, is_asked=True, voicemail_ok=True
+            ),
         },
     ),
     "threads": (
@@ -303,6 +402,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "team": TEAM,
             "people": PEOPLE,
             "add_url": "/add",
+            "contact_url": "/contact",
         },
     ),
     "reading": ("caseload/reading.html", {"person": CLIENT, "people": TEAM}),

@@ -29,11 +29,23 @@ TABLE = """
 GET  /                                                   200   200  200  200  200  -
 GET  /account                                            in    200  200  200  200  -
 POST /account/language                                   in    303  303  303  303  -
+GET  /account/notices                                    in    200  200  200  200  -
+POST /account/notices                                    in    200  200  200  200  -
+POST /account/notices/address                            in    200  200  200  200  -
+POST /account/notices/code                               in    200  200  200  200  -
+POST /account/notices/remove                             in    200  200  200  200  -
+GET  /account/notices/slip                               in    200  200  200  200  -
+POST /account/notices/who-else                           in    303  303  303  303  -
 POST /account/passphrase                                 in    200  200  200  200  -
 POST /account/recovery-code                              in    200  200  200  200  -
 POST /account/sessions/<id:session_id>/end               in    200  200  200  200  404 404 404 404
 POST /account/sessions/end-others                        in    200  200  200  200  -
 GET  /clients/<id:engagement_id>                         in    404  200  200  404  404 404 404 404
+GET  /clients/<id:engagement_id>/contact                 in    404  200  200  404  404 404 404 404
+POST /clients/<id:engagement_id>/contact/ask             in    404  303  303  404  404 404 404 404
+POST /clients/<id:engagement_id>/guardians               in    404  303  303  404  404 404 404 404
+POST /clients/<id:engagement_id>/guardians/<id:contact_id>/remove in 404 303 303 404 404 404 404 404
+GET  /clients/<id:engagement_id>/contact/slip            in    404  200  200  404  404 404 404 404
 POST /clients/<id:engagement_id>/invitation              in    404  409  409  404  404 404 404 404
 GET  /clients/<id:engagement_id>/reading                 in    200  200  200  404  404 404 404 404
 POST /clients/<id:engagement_id>/team                    in    404  303  303  404  404 404 404 404

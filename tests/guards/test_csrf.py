@@ -45,7 +45,7 @@ def what_of(world: World, address: str, role: str) -> Ids:
     """An object with which it can be done: Vera can be let in again, Nadia has not come yet."""
     if address.endswith("/enable"):
         return world.ids_of(role, "removed")
-    if address.endswith(("/invitation", "/remove")) and "engagement_id" in address:
+    if address.endswith("<id:engagement_id>/invitation") or "<id:member_id>" in address:
         nadia = {"engagement_id": world.engagements["nadia"], "member_id": world.ids["sam"]}
         return world.ids_of(role, "own") | nadia
     return world.ids_of(role, "own")

@@ -33,7 +33,7 @@ from portal.core import crypto
 from portal.core.crypto import Box, Unreadable, label
 from portal.core.database import Base
 from portal.core.keyring import Keyring, name_place
-from portal.notifications.formats import address_place
+from portal.notifications import formats
 from portal.threads import queries
 from portal.threads.access import subject_place
 from portal.vault.keys import OpenVault, Place, escrow_place, grant_place
@@ -267,7 +267,9 @@ class Thief:
         places: dict[str, Callable[[], bytes]] = {
             "users": lambda: name_place(table, column.removesuffix("_sealed"), row["id"]),
             "clinics": lambda: name_place(table, column.removesuffix("_sealed"), row["id"]),
-            "addresses": lambda: address_place(clinic, row["user_id"], row["channel"]),
+            "addresses": lambda: self._place_of_address(table, column, row),
+            "address_proofs": lambda: self._place_of_address(table, column, row),
+            "guardian_contacts": lambda: self._place_of_address(table, column, row),
             "grants": lambda: grant_place(clinic, row["vault_id"], row["epoch"], row["holder_id"]),
             "epochs": lambda: escrow_place(clinic, row["vault_id"], row["number"]),
             "key_wraps": lambda: Owner(row["user_id"], clinic).place(row["kind"]),
@@ -280,6 +282,14 @@ class Thief:
             ),
         }
         return places.get(table, lambda: self._place_in_vault(table, clinic, row))()
+
+    def _place_of_address(self, table: str, column: str, row: Any) -> bytes:
+        channel = row["channel"]
+        if column == "hint":
+            owner = row["user_id"] if table == "addresses" else row["id"]
+            return formats.hint_place(table, owner, channel)
+        place = formats.code_place if column == "code_sealed" else formats.address_place
+        return place(row["clinic_id"], row["user_id"], channel)
 
     def _place_in_vault(self, table: str, clinic: uuid.UUID, row: Any) -> bytes:
         ways: dict[str, Callable[[], tuple[Place, uuid.UUID]]] = {

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -29,12 +30,16 @@ from portal.core import clock
 from portal.core.crypto import Argon2Cost
 from portal.core.database import Base
 from portal.core.ids import new_id, short
+from portal.notifications.addresses import CODE_LASTS
+from portal.notifications.models import AddressProof, Channel, GuardianContact, HoldReason
+from portal.notifications.ownership import hold
+from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.access import thread_for
 from portal.threads.nonces import Nonce, new_nonce
 from tests.cast import Browser, Cast
 from tests.conftest import make_config
-from tests.guards.filled_forms import RECOVERY_CODE, ROLES, filled
+from tests.guards.filled_forms import CODE, RECOVERY_CODE, ROLES, filled
 
 EVERYBODY = ("nobody", *ROLES)
 OBJECTS = ("own", "colleague", "removed", "elsewhere", "absent")
@@ -69,6 +74,7 @@ class World(Cast):
     def __init__(self, config: Config, file: Path) -> None:
         super().__init__(create_app(config))
         self.config = config
+        self.guardians: dict[str, uuid.UUID] = {}
         throttle = self.app.extensions["guard"].throttle
         throttle._shared = throttle._local  # no queue's server is asked
         _ = self.other_clinic
@@ -83,6 +89,7 @@ class World(Cast):
         self._begin_threads()
         self._remove_and_disable()
         self._write_and_leave()
+        self._keep_contacts()
         self._begin_sessions()
         self._before = sqlite3.connect(":memory:")
         self._looking = sqlite3.connect(file)
@@ -173,6 +180,41 @@ class World(Cast):
                         session, self.keyring, place, "kept words", self.nonce(role, place)
                     )
 
+    def _keep_contacts(self) -> None:
+        """Everybody has a number that waits for its code; Dana is asked who else reads her texts.
+        Each client has a guardian."""
+        now = clock.now()
+        with self.database.writing() as session:
+            for name in ROLES.values():
+                person, proof_id = session.get_one(User, self.ids[name]), new_id()
+                proof = AddressProof(user_id=person.id, channel=Channel.SMS, id=proof_id)
+                proof.clinic_id, proof.sent_at, proof.tries = person.clinic_id, now, 0
+                proof.expires_at = now + CODE_LASTS
+                proof.sealed = proof.lookup = proof.hint = proof.code_sealed = b""
+                proof.code_hash = self.keyring.lookup("address_code", f"{proof_id}:{CODE}")
+                session.add(proof)
+            for client, by in {"dana": "ruth", "rosa": "luis", "iris": "luis"}.items():
+                self.guardians[client] = self._guardian(session, client, by)
+            self.guardians["pavel"] = self._guardian(session, "pavel", "olga")
+            set_address(
+                session,
+                self.config,
+                clinic_id=self.clinic.id,
+                user_id=self.ids["dana"],
+                channel=Channel.SMS,
+                address="+13035550199",
+            )
+            hold(session, self.ids["dana"], self.clinic.id, HoldReason.UNANSWERED)
+
+    def _guardian(self, session: Session, client: str, by: str) -> uuid.UUID:
+        person, client_id = session.get_one(User, self.ids[by]), self.ids[client]
+        contact = GuardianContact(id=new_id(), clinic_id=person.clinic_id, user_id=client_id)
+        contact.channel, contact.lookup, contact.hint = Channel.SMS, client.encode(), b""
+        contact.added_by, contact.added_at = person.id, clock.now()
+        session.add(contact)
+        session.flush()
+        return contact.id
+
     def nonce(self, role: str, place: uuid.UUID) -> Nonce:
         return new_nonce(self.keyring, self.ids[ROLES[role]], place)
 
@@ -224,7 +266,14 @@ class World(Cast):
     def ids_of(self, role: str, which: str) -> Ids:
         """What a URL names, for this role and this kind of object."""
         if which == "absent":
-            names = ("engagement_id", "thread_id", "member_id", "user_id", "session_id")
+            names = (
+                "engagement_id",
+                "thread_id",
+                "member_id",
+                "user_id",
+                "session_id",
+                "contact_id",
+            )
             return {name: new_id() for name in names} | {"seq": 1, "name": "portal.0.css"}
         client = {"own": "dana", "colleague": "rosa", "removed": "iris", "elsewhere": "pavel"}
         member = {"own": "helen", "colleague": "sam", "removed": "ruth", "elsewhere": "nils"}
@@ -236,6 +285,7 @@ class World(Cast):
             "thread_id": self.threads[writer if which == "own" else client[which]],
             "member_id": self.ids[member[which]],
             "user_id": self.ids[user[which]],
+            "contact_id": self.guardians[client[which]],
             "session_id": sessions.get((role, which)) or sessions.get(("", which)) or new_id(),
             "seq": 1,
             "name": self.app.extensions["assets"].stylesheet.url.rpartition("/")[2],

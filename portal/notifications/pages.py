@@ -1,0 +1,131 @@
+"""What the pages about being told show."""
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from babel.dates import get_day_names
+from sqlalchemy.orm import Session
+
+from portal.clinics.queries import ClinicFacts
+from portal.core.i18n import language, speaker
+from portal.core.i18n import lazy as _
+from portal.core.web import installation
+from portal.notifications import ownership
+from portal.notifications.addresses import confirmed_channels
+from portal.notifications.models import Channel, Contact, Rhythm
+from portal.notifications.preferences import choice_of
+from portal.notifications.schedule import DAY_MINUTES
+from portal.notifications.wordings import SENDER_NAMES, WORDINGS, sender_name, wording
+
+# By the names that people there give their clocks; everywhere else by the city.
+_CLOCKS = {
+    "America/New_York": _("Eastern time"),
+    "America/Chicago": _("Central time"),
+    "America/Denver": _("Mountain time"),
+    "America/Phoenix": _("Arizona"),
+    "America/Los_Angeles": _("Pacific time"),
+    "America/Anchorage": _("Alaska"),
+    "Pacific/Honolulu": _("Hawaii"),
+    "America/Puerto_Rico": _("Puerto Rico"),
+    "America/Mexico_City": _("Mexico City"),
+    "Europe/Madrid": _("Madrid"),
+}
+WORKING_DAYS = 0b11111
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of several to choose from."""
+
+    value: str
+    label: str
+
+
+def hours() -> list[Option]:
+    return [Option(str(hour), f"{hour:02}:00") for hour in range(DAY_MINUTES // 60)]
+
+
+@cache
+def day_names(spoken: str) -> list[str]:
+    """From Monday on, as they stand at the beginning of a line."""
+    names = get_day_names("wide", locale=spoken)
+    return [names[day].capitalize() for day in range(7)]
+
+
+def time_zones(clinics: str, chosen: str | None) -> list[Option]:
+    """The clinic's own first; the one that was chosen is always among them."""
+    names = dict.fromkeys([clinics, *_CLOCKS, *filter(None, [chosen])])
+    return [Option(name, str(_CLOCKS.get(name) or _city(name))) for name in names]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody may be reached, as their care team may know it: never where."""
+
+    places: list[str]
+    is_held: bool
+    wants_none: bool
+    is_asked: bool
+    voicemail_ok: bool
+    begin: str
+    end: str
+    zone: str
+    days: list[str]
+    rhythm: str
+
+
+_CHANNELS = {Channel.EMAIL: _("Mail"), Channel.SMS: _("Text message")}
+_RHYTHMS = {
+    Rhythm.EACH: _("Each time"),
+    Rhythm.DAILY: _("Once a day"),
+    Rhythm.WEEKLY: _("Once a week"),
+}
+
+
+def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Standing:
+    choice = choice_of(session, client_id)
+    names = day_names(language())
+    return Standing(
+        places=[str(_CHANNELS[one]) for one in confirmed_channels(session, client_id)],
+        is_held=ownership.hold_of(session, client_id) is not None,
+        wants_none=choice.contact is Contact.NONE,
+        is_asked=ownership.is_asked(session, client_id, clinic.id),
+        voicemail_ok=choice.voicemail_ok,
+        begin=_clock(choice.quiet_until),
+        end=_clock(choice.quiet_from),
+        zone=time_zones(choice.time_zone or clinic.time_zone, None)[0].label,
+        days=[names[day] for day in range(7) if choice.days >> day & 1],
+        rhythm=str(_RHYTHMS[choice.rhythm]),
+    )
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _city(name: str) -> str:
+    return name.rpartition("/")[2].replace("_", " ")
+
+
+def choices_for(spoken: str, url: str | None) -> dict[str, list[Option]]:
+    """What can be said, and in whose name, in the very words that go out."""
+    names = [Option(one, sender_name(one, spoken)) for one in SENDER_NAMES]
+    texts = [Option(one, wording(f"texts/pointer/{one}", spoken)) for one in WORDINGS]
+    return {
+        "wording": [Option(o.value, f"{o.label} {url or ''}".strip()) for o in texts],
+        "sender_name": names,
+    }
+
+
+def slip_words(spoken: str, days: int) -> dict[str, Any]:
+    """A slip of paper in its reader's language: where to look in and on which days, no more."""
+    config = installation.config
+    names = day_names(spoken)
+    return {
+        "_": speaker(spoken).say,
+        "lang": spoken,
+        "address": config.neutral_url or config.base_url,
+        "days": [names[day] for day in range(7) if (days or WORKING_DAYS) >> day & 1],
+    }

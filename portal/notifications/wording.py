@@ -1,0 +1,29 @@
+"""What is said about being told when something is not possible, or is done."""
+
+from portal.core.i18n import lazy as _
+
+WORDS = {
+    "no_day_chosen": _("Please choose at least one day."),
+    "time_zone_unknown": _("Please choose a place from the list."),
+    "mail_unknown": _("This does not look like a mail address. Please check each letter."),
+    "mobile_unknown": _(
+        "This does not look like a mobile number. Start with + and your country's number."
+    ),
+    "code_sent": _("We sent a code there. It can take a minute. Type it in below."),
+    "address_code_refused": _(
+        "That code does not fit, or it is too old. Check it, or ask for a new one."
+    ),
+    "address_confirmed": _("Done. From now on we can tell you there."),
+    "address_removed": _("Done. We do not write there any more."),
+    "notices_saved": _("Saved."),
+    "hold_unanswered": _(
+        "Before we send anything, please tell us who else can open your mail or phone."
+    ),
+    "hold_somebody_else": _(
+        "We send you nothing, since somebody else could see it. Look in here when you can."
+    ),
+    "hold_guardian": _(
+        "We send you nothing, since somebody else could see it. Look in here when you can."
+    ),
+    "too_many_guardians": _("There are enough of them here. Remove one first."),
+}
