@@ -13,7 +13,12 @@ from portal.core.commands import check_database, read_config
 
 # Each offers register(cli: click.Group) -> None. The commands of a feature are only looked for
 # when the name is none of ours.
-FEATURES = ("portal.clinics.cli", "portal.vault.cli", "portal.demo.cli")
+FEATURES = (
+    "portal.clinics.cli",
+    "portal.vault.cli",
+    "portal.notifications.cli",
+    "portal.demo.cli",
+)
 
 
 class Portal(click.Group):

@@ -14,7 +14,7 @@ from portal.core.i18n import lazy as _
 from portal.core.web import installation
 from portal.notifications import ownership
 from portal.notifications.addresses import confirmed_channels
-from portal.notifications.models import Channel, Contact, Rhythm
+from portal.notifications.models import Channel, Contact, HoldReason, Rhythm
 from portal.notifications.preferences import choice_of
 from portal.notifications.schedule import DAY_MINUTES
 from portal.notifications.wordings import SENDER_NAMES, WORDINGS, sender_name, wording
@@ -66,6 +66,7 @@ class Standing:
 
     places: list[str]
     is_held: bool
+    is_unanswered: bool
     wants_none: bool
     is_asked: bool
     voicemail_ok: bool
@@ -76,7 +77,7 @@ class Standing:
     rhythm: str
 
 
-_CHANNELS = {Channel.EMAIL: _("Mail"), Channel.SMS: _("Text message")}
+_CHANNELS = {Channel.EMAIL: _("By mail"), Channel.SMS: _("By text message")}
 _RHYTHMS = {
     Rhythm.EACH: _("Each time"),
     Rhythm.DAILY: _("Once a day"),
@@ -85,11 +86,13 @@ _RHYTHMS = {
 
 
 def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Standing:
+    """For the care team's page about a client."""
     choice = choice_of(session, client_id)
-    names = day_names(language())
+    names, hold = day_names(language()), ownership.hold_of(session, client_id)
     return Standing(
         places=[str(_CHANNELS[one]) for one in confirmed_channels(session, client_id)],
-        is_held=ownership.hold_of(session, client_id) is not None,
+        is_held=hold is not None,
+        is_unanswered=hold is HoldReason.UNANSWERED,
         wants_none=choice.contact is Contact.NONE,
         is_asked=ownership.is_asked(session, client_id, clinic.id),
         voicemail_ok=choice.voicemail_ok,

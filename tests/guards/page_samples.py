@@ -181,6 +181,7 @@ CONTACT: dict[str, Any] = {
     "standing": SimpleNamespace(
         places=["Mail", "Text message"],
         is_held=False,
+        is_unanswered=False,
         wants_none=False,
         is_asked=False,
         voicemail_ok=False,
@@ -287,7 +288,12 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "problem": "This does not look like a mobile number.",
             "typed": "555",
             "standing": SimpleNamespace(
-                places=[], is_held=True, wants_none=False, is_asked=True, voicemail_ok=True
+                places=[],
+                is_held=True,
+                is_unanswered=False,
+                wants_none=False,
+                is_asked=True,
+                voicemail_ok=True,
             ),
         },
     ),

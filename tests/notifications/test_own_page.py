@@ -363,7 +363,7 @@ def test_the_care_team_sees_the_choice_and_never_the_address(desk: Desk) -> None
     ruth = desk.cast.browser("ruth")
     url = f"{desk.cast.client_url('dana')}/contact"
     page = ruth.open(url).text
-    assert "Text message" in page
+    assert "By text message" in page
     assert "Leave no voice message." in page
     assert "42" not in page.partition("<main")[2].partition("Guardians")[0]
     desk.prefer("dana", contact="none", voicemail_ok=True)

@@ -1,4 +1,4 @@
-"""What pointers say: always one of a few fixed texts, which tell nothing and fit into one message."""
+"""What pointers say: one of a few fixed texts, which tell nothing and fit into one message."""
 
 from dataclasses import replace
 from itertools import product
