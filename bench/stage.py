@@ -47,8 +47,9 @@ from portal.core.schema import upgrade
 from portal.core.slots import Slots
 from portal.core.supervisor import queue_command
 from portal.core.throttle import Throttle
+from portal.notifications import preferences
 from portal.notifications import services as notifications
-from portal.notifications.models import Channel
+from portal.notifications.models import Channel, Rhythm
 from portal.threads import services as threads
 from portal.threads.nonces import new_nonce
 
@@ -235,6 +236,8 @@ class Stage:
                 channel=Channel.EMAIL,
                 address="nora@clinic.test",
             )
+            choice = preferences.Choice(quiet_from=0, quiet_until=0, rhythm=Rhythm.EACH)
+            preferences.choose(session, person, choice)
 
     def _redeem(self, code: str, user_name: str) -> Member:
         unit, passphrase = self.database.unit(), f"four plain words {secrets.token_hex(4)}"

@@ -32,6 +32,8 @@ from portal.core.database import Database
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.web import Portal
+from portal.notifications.models import Rhythm
+from portal.notifications.preferences import Choice, choose
 from portal.threads import services as threads
 from portal.threads.nonces import new_nonce
 
@@ -243,6 +245,13 @@ class Cast:
                 text=text,
                 nonce=new_nonce(self.keyring, person.id, engagement_id),
             ).thread_id
+
+    def is_told_at_any_hour(self, name: str) -> None:
+        """For tests that run at whatever hour it is."""
+        choice = Choice(quiet_from=0, quiet_until=0, rhythm=Rhythm.EACH)
+        person = self.person(name)
+        with self.database.writing() as session:
+            choose(session, person, choice)
 
     def send(self, author: str, thread_id: Any, text: str) -> int:
         """The number of a new message in a thread."""

@@ -199,6 +199,8 @@ class Stage:
                     channel=Channel.EMAIL,
                     address=f"{name}@mail.example.org",
                 )
+        for name in names:
+            self.cast.is_told_at_any_hour(name)
 
     def texts(self, reader: str, thread_id: Any) -> list[str]:
         """What a thread holds, read from the database as its reader would."""

@@ -132,6 +132,7 @@ def settings(cast: Cast, config: Config, mail_server: MailServer) -> Config:
             channel=Channel.EMAIL,
             address="ruth@mail.example.org",
         )
+    cast.is_told_at_any_hour("ruth")
     return settings
 
 

@@ -21,13 +21,16 @@ from urllib.parse import urlencode
 import pytest
 
 from portal import create_app
+from portal.accounts.models import User
 from portal.accounts.passphrases import normalise_code
 from portal.config import Config, write_keys
+from portal.core import clock
 from portal.core.database import Database
 from portal.core.ids import short
 from portal.core.processes import die_with_parent
 from portal.core.schema import upgrade
-from portal.notifications.models import Channel, Pointer, State
+from portal.notifications.models import Channel, NoticePreference, Pointer, Rhythm, State
+from portal.notifications.preferences import Choice
 from portal.notifications.services import set_address
 from tests import servers
 from tests.cast import NONCE, PASSPHRASE, TOKEN, Cast
@@ -261,8 +264,6 @@ def _addresses_are_kept(story: Story) -> None:
     """As the seed of the demo keeps them; there is no page for it yet."""
     from sqlalchemy import select
 
-    from portal.accounts.models import User
-
     with story.cast.database.writing() as session:
         for user in session.scalars(select(User)):
             for channel, address in (
@@ -277,6 +278,14 @@ def _addresses_are_kept(story: Story) -> None:
                     channel=channel,
                     address=address,
                 )
+            session.merge(_told_at_any_hour(user))
+
+
+def _told_at_any_hour(user: User) -> NoticePreference:
+    choice = Choice(quiet_from=0, quiet_until=0, rhythm=Rhythm.EACH)
+    return NoticePreference(
+        user_id=user.id, clinic_id=user.clinic_id, changed_at=clock.now(), **vars(choice)
+    )
 
 
 def _they_write(story: Story, client: Visitor, counsellor: Visitor) -> None:

@@ -509,6 +509,7 @@ def test_an_address_moved_to_another_is_told_nothing(
                 channel=Channel.EMAIL,
                 address=f"{name}@example.org",
             )
+        cast.is_told_at_any_hour(name)
     talk.swap(
         Address,
         "sealed",

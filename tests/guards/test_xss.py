@@ -25,9 +25,10 @@ PAYLOADS: list[str] = json.loads(
     (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
 )
 FIELDS = (
-    "action", "after", "before", "code", "current", "language", "lang", "name", "new", "next",
-    "nonce", "passphrase", "past", "person", "recovery_code", "role", "second", "subject", "text",
-    "user_name", "why",
+    "action", "address", "after", "ask", "before", "channel", "code", "contact", "current", "day",
+    "from", "language", "lang", "name", "new", "next", "nonce", "passphrase", "past", "person",
+    "recovery_code", "rhythm", "role", "second", "sender_name", "subject", "text", "time_zone",
+    "until", "user_name", "voicemail", "who_else", "why", "wording",
 )  # fmt: skip
 
 
