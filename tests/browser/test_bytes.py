@@ -23,12 +23,13 @@ from tests.browser.walker import Walker
 pytestmark = pytest.mark.browser
 
 # A page that has nothing of an earlier one: with its stylesheet, without scripts, which come later.
-FIRST_PAGE, LONG_THREAD, OTHER_PAGE = 2_700, 7_500, 3_300
+FIRST_PAGE, LONG_THREAD, OTHER_PAGE, MANY_CHOICES = 2_700, 7_500, 3_300, 6_000
 PAGES = {
     sight: FIRST_PAGE if sight.who is None else OTHER_PAGE
     for sight in SIGHTS
     if isinstance(sight.way, str) and sight.status < 400
 } | {sight: LONG_THREAD for sight in SIGHTS if sight.way == "{scene.thread}"}
+PAGES |= {sight: MANY_CHOICES for sight in SIGHTS if sight.way == "/account/notices"}
 
 SCRIPTS, COOKIES, NOTHING_NEW = 18_000, 120, 300
 SEND, SEND_UP, SEND_WITHOUT_SCRIPTS = 1_000, 1_000, 3_600

@@ -216,6 +216,7 @@ def live(story: Story) -> None:
     client = _a_client_comes(story, counsellor)
     _addresses_are_kept(story)
     _they_write(story, client, counsellor)
+    _contacts_are_entered(story, client, counsellor)
     _words_come_late(story, client)
     _people_mistype(story)
     _keys_are_changed(story, client)
@@ -261,13 +262,13 @@ def _a_client_comes(story: Story, counsellor: Visitor) -> Visitor:
 
 
 def _addresses_are_kept(story: Story) -> None:
-    """As the seed of the demo keeps them; there is no page for it yet."""
+    """As the seed of the demo keeps them."""
     from sqlalchemy import select
 
     with story.cast.database.writing() as session:
         for user in session.scalars(select(User)):
             for channel, address in (
-                (Channel.EMAIL, f"{story.mark}.{user.id.hex[-4:]}@example.org"),
+                (Channel.EMAIL, f"{user.id.hex[-4:]}.{story.mark}@{story.mark}.example.org"),
                 (Channel.SMS, f"+1555{story.mark}"),
             ):
                 set_address(
@@ -279,6 +280,19 @@ def _addresses_are_kept(story: Story) -> None:
                     address=address,
                 )
             session.merge(_told_at_any_hour(user))
+
+
+def _contacts_are_entered(story: Story, client: Visitor, counsellor: Visitor) -> None:
+    """A new address waits for its code; a guardian's contact is noted."""
+    client.open("/account/notices")
+    own = f"new.{story.mark}@{story.mark}.example.org"
+    assert client.post("/account/notices/address", channel="email", address=own).status == 200
+    client.post("/account/notices/code", channel="email", code=story.mark)
+    counsellor.open("/")
+    page = counsellor.found(re.compile(r'href="(/clients/[\w-]{22})"'))
+    counsellor.open(f"{page}/contact")
+    theirs = f"mum.{story.mark}@{story.mark}.example.org"
+    assert counsellor.post(f"{page}/guardians", address=theirs).status == 200
 
 
 def _told_at_any_hour(user: User) -> NoticePreference:

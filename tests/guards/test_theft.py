@@ -338,7 +338,7 @@ def test_names_and_addresses_do_open_with_the_configuration(
     """So it is said in the README: this is what such a theft costs."""
     found = thief.opened(table, column)
     assert len(found) == sum(bool(row[column]) for row in thief.tables[table])
-    if table != "clinics":
+    if table != "clinics" and column != "code_sealed":
         assert any(story.mark.encode() in name for name in found)
 
 
