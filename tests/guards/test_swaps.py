@@ -432,9 +432,10 @@ def pages_of(world: World) -> list[tuple[str, str]]:
     dana, threads_ = world.client_url("dana"), world.threads
     return [
         *[("client", url) for url in ("/", world.thread_url(threads_["client"]), "/account")],
+        ("client", "/account/notices"),
         *[("client", url) for url in (f"{dana}/reading", f"{dana}/threads/new")],
         *[("clinician", url) for url in ("/", dana, world.thread_url(threads_["clinician"]))],
-        *[("clinician", url) for url in ("/clients/invite", f"{dana}/reading")],
+        *[("clinician", url) for url in ("/clients/invite", f"{dana}/reading", f"{dana}/contact")],
         *[("administrator", url) for url in ("/", "/people", "/account")],
         ("nobody", "/sign-in"),
     ]
