@@ -66,15 +66,14 @@ def _problem(invalid: Invalid) -> tuple[str, str]:
 
 @bp.post("/account/notices/address")
 def enter() -> Response:
+    entry = forms.entry_of(request.form)
     try:
-        entry = forms.entry_of(request.form)
         is_sent = addresses.enter(
             db(), installation.config, installation.keyring, guard().throttle, person(), entry,
             time_zone=clinic().time_zone,
         )  # fmt: skip
     except Invalid as invalid:
-        field = f"{request.form.get('channel', '')}_address"
-        return _page(problem=(field, _problem(invalid)[1]))
+        return _page(problem=(f"{entry.channel.value}_address", _problem(invalid)[1]))
     return _page(notice=wording.say("code_sent") if is_sent else None)
 
 

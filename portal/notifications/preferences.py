@@ -121,7 +121,8 @@ def zone_of(*names: str | None) -> dt.tzinfo:
     for name in names:
         try:
             return ZoneInfo(name or "")
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            # The last for a name that is a folder, or too long for one.
             continue
     return dt.UTC
 

@@ -328,6 +328,7 @@ def preference(desk: Desk) -> NoticePreference:
 
 NO_CHOICES: list[dict[str, Any]] = [
     {"day": []}, {"time_zone": "Mars/Olympus"}, {"time_zone": "../../etc/passwd"},
+    {"time_zone": "America"}, {"time_zone": "z" * 5000},
     {"from": "x"}, {"rhythm": "hourly"}, {"wording": "We saw your letter"},
     {"sender_name": "Dr. Ruth"}, {"contact": "loudly"}, {"day": "x"},
 ]  # fmt: skip
