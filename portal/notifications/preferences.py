@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Exists, bindparam, delete, exists, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal.accounts.models import Role, User
 from portal.accounts.people import Person
@@ -101,6 +101,11 @@ _REACHES = Prepared(
     )
     .order_by(Address.channel)
 )
+
+
+def has_an_address(user_id: InstrumentedAttribute[uuid.UUID]) -> Exists:
+    """For statements that ask whom it is worth the trouble to `point` at."""
+    return exists().where(Address.user_id == user_id, Address.confirmed_at.is_not(None))
 
 
 def reaches(session: Session, user_id: uuid.UUID) -> list[Reach]:

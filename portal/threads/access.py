@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.accounts.people import Person
+from portal.core.database import connection_of
 from portal.core.errors import NotFound
 from portal.core.statements import Prepared
 from portal.threads.models import NoReplyNeeded, Side, Thread, ThreadClosure
@@ -93,10 +94,10 @@ def thread_for(
 
     `to_write` locks its row until the end of the transaction.
     """
-    if to_write and session.connection().dialect.name == "postgresql":
+    if to_write and connection_of(session).dialect.name == "postgresql":
         # A statement sees what was stored when it began: only one that begins after the wait for
         # the lock sees that the thread was closed meanwhile.
-        session.connection().execute(_LOCK, {"thread": thread_id})
+        connection_of(session).execute(_LOCK, {"thread": thread_id})
     rows = _FIND.all(session, person=person.id, thread=thread_id, clinic=person.clinic_id)
     if not rows:
         raise NotFound

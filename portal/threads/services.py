@@ -19,6 +19,7 @@ from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 from portal.notifications.opening import opened
+from portal.notifications.preferences import has_an_address
 from portal.notifications.services import point
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
@@ -216,13 +217,17 @@ def _forget_draft(session: Session, person: Person, place_id: uuid.UUID) -> None
     _FORGET.run(session, person=person.id, place=place_id)
 
 
-_OTHERS_CLIENT = Prepared(
-    select(Engagement.client_id.label("id")).where(Engagement.id == bindparam("engagement"))
+_TOLD_CLIENT = Prepared(
+    select(Engagement.client_id.label("id")).where(
+        Engagement.id == bindparam("engagement"), has_an_address(Engagement.client_id)
+    )
 )
-_OTHERS_TEAM = Prepared(
+_TOLD_TEAM = Prepared(
     select(CareTeamMember.user_id.label("id"))
     .where(
-        CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
+        CareTeamMember.engagement_id == bindparam("engagement"),
+        CareTeamMember.left_at.is_(None),
+        has_an_address(CareTeamMember.user_id),
     )
     # In one order everywhere, or two sends could wait for each other's pointers.
     .order_by(CareTeamMember.user_id)
@@ -232,7 +237,7 @@ _OTHERS_TEAM = Prepared(
 def _tell_the_others(
     session: Session, person: Person, engagement_id: uuid.UUID, thread_id: uuid.UUID
 ) -> None:
-    query = _OTHERS_CLIENT if person.is_staff else _OTHERS_TEAM
+    query = _TOLD_CLIENT if person.is_staff else _TOLD_TEAM
     for recipient in query.all(session, engagement=engagement_id):
         point(
             session,
@@ -485,11 +490,20 @@ def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
         opened(session, reader_id, "thread", thread.id)
 
 
+_TEAM = Prepared(
+    select(CareTeamMember.user_id.label("id"))
+    .where(
+        CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
+    )
+    .order_by(CareTeamMember.user_id)
+)
+
+
 def _readers(session: Session, person: Person, thread: OpenThread) -> list[uuid.UUID]:
     """Whom an opening spares a telling: what one of the team has opened, the team has."""
     if thread.side is Side.CLIENT:
         return [person.id]
-    rows = _OTHERS_TEAM.all(session, engagement=thread.engagement_id)
+    rows = _TEAM.all(session, engagement=thread.engagement_id)
     return [row.id for row in rows]
 
 
