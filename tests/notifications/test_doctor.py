@@ -121,10 +121,10 @@ def test_a_test_mail_is_a_mail_as_people_get_it(
 ) -> None:
     said = run(running, monkeypatch, "--send-test", "--mail", "me@example.org")
     assert said.exit_code == 0, said.output
-    assert "the provider took it and calls it <" in said.output
+    assert "the provider took it and calls it " in said.output
     (mail,) = mail_server.received
     assert mail["To"] == "me@example.org"
-    assert str(mail["Message-ID"]) in said.output
+    assert str(mail["Message-ID"]).strip("<>").partition("@")[0] in said.output
 
 
 def test_a_test_text_is_followed_to_its_end(

@@ -98,10 +98,10 @@ class MailLine:
             server.login(unquote(parts.username), unquote(parts.password or ""))
 
     def send(self, message: Message) -> str | None:
-        """As `Line.send`. The name of a mail is its Message-ID."""
+        """As `Line.send`. The name of a mail is what its Message-ID begins with: its key."""
         mail = compose(self._config, message)
         self._hand_over(self._open_server(), mail, message.to)
-        return str(mail["Message-ID"])
+        return message.key
 
     def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, to: str) -> None:
         deadline = Deadline()
