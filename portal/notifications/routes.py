@@ -19,11 +19,35 @@ bp = Blueprint("calls", __name__)
 MOST_BYTES = 16 * 1024
 
 
-@bp.post("/notices/gateway/report", defaults={"name": "gateway"})
-@bp.post("/notices/twilio/report", defaults={"name": "twilio"})
+@bp.post("/notices/gateway/report")
 @signed_call
 @reads_first
-def report(name: str) -> Response:
+def gateway_report() -> Response:
+    return _take_report("gateway")
+
+
+@bp.post("/notices/gateway/text")
+@signed_call
+@reads_first
+def gateway_text() -> Response:
+    return _take_text("gateway")
+
+
+@bp.post("/notices/twilio/report")
+@signed_call
+@reads_first
+def twilio_report() -> Response:
+    return _take_report("twilio")
+
+
+@bp.post("/notices/twilio/text")
+@signed_call
+@reads_first
+def twilio_text() -> Response:
+    return _take_text("twilio")
+
+
+def _take_report(name: str) -> Response:
     caller, call = _genuine(name)
     try:
         said = caller.read_report(call)
@@ -34,11 +58,7 @@ def report(name: str) -> Response:
     return _plain("", 204)
 
 
-@bp.post("/notices/gateway/text", defaults={"name": "gateway"})
-@bp.post("/notices/twilio/text", defaults={"name": "twilio"})
-@signed_call
-@reads_first
-def text(name: str) -> Response:
+def _take_text(name: str) -> Response:
     caller, call = _genuine(name)
     try:
         heard = caller.read_text(call)

@@ -172,7 +172,8 @@ def _cut(server: smtplib.SMTP) -> None:
 
 def _why(error: Exception, deadline: Deadline) -> NotSent:
     """The text of these errors can quote the address: only their kind is passed on."""
-    if deadline.has_passed or isinstance(error, TimeoutError):
+    # smtplib makes a lost connection of a silence, and keeps the silence as its context.
+    if deadline.has_passed or TimeoutError in (type(error), type(error.__context__)):
         return NotSent("mail_timeout", Fault.SILENT)
     match error:
         case smtplib.SMTPRecipientsRefused():
