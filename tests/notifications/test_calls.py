@@ -44,7 +44,8 @@ class Provider:
 
     def __init__(self, desk: Desk, name: str) -> None:
         self.desk, self.name = desk, name
-        self.client = create_app(desk.config).test_client()
+        url = desk.database.engine.url.render_as_string(hide_password=False)
+        self.client = create_app(replace(desk.config, database_url=url)).test_client()
 
     def report(self, pointer: Pointer, status: str, **more: str) -> TestResponse:
         if self.name == "gateway":
