@@ -3,7 +3,7 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from portal import create_app
 from portal.core import audit
+from portal.core.database import Database
 from portal.core.ids import new_id
 from portal.notifications import formats, gsm7, inbound, problems
 from portal.notifications.channels import gateway, twilio
@@ -45,7 +46,9 @@ class Provider:
     def __init__(self, desk: Desk, name: str) -> None:
         self.desk, self.name = desk, name
         url = desk.database.engine.url.render_as_string(hide_password=False)
-        self.client = create_app(replace(desk.config, database_url=url)).test_client()
+        app = create_app(replace(desk.config, database_url=url))
+        self.database: Database = app.extensions["portal"].database
+        self.client = app.test_client()
 
     def report(self, pointer: Pointer, status: str, **more: str) -> TestResponse:
         if self.name == "gateway":
@@ -90,7 +93,7 @@ class Provider:
 
 
 @pytest.fixture(params=["gateway", "twilio"])
-def provider(request: pytest.FixtureRequest, desk: Desk, gateway: Gateway) -> Provider:
+def provider(request: pytest.FixtureRequest, desk: Desk, gateway: Gateway) -> Iterator[Provider]:
     is_twilio = request.param == "twilio"
     gateway.status = 201 if is_twilio else 202
     gateway.body = b"" if is_twilio else b'{"id": "SM1"}'
@@ -101,7 +104,9 @@ def provider(request: pytest.FixtureRequest, desk: Desk, gateway: Gateway) -> Pr
         sms_secret=SECRET,
     )
     desk.give_address("dana", DANA, Channel.SMS)
-    return Provider(desk, request.param)
+    provider = Provider(desk, request.param)
+    yield provider
+    provider.database.dispose()
 
 
 def told(desk: Desk) -> Pointer:
@@ -290,6 +295,7 @@ def test_the_provider_that_is_not_set_up_has_no_door(provider: Provider, desk: D
     other = {"gateway": "twilio", "twilio": "gateway"}[provider.name]
     stranger = Provider(desk, other)
     assert stranger.call("text", {"from": DANA, "text": "stop"}).status_code == 404
+    stranger.database.dispose()
 
 
 def test_a_long_call_is_refused_before_it_is_read(provider: Provider, desk: Desk) -> None:
