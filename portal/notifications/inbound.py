@@ -97,7 +97,7 @@ def hear(session: Session, keyring: Keyring, heard: Incoming) -> str | None:
     if not is_answer:
         return None
     language = owners[0][2] if owners else _language_of(heard.words)
-    return transliterate(wording(f"texts/{_WORDINGS[kind]}", language))
+    return transliterate(wording(f"answers/{_WORDINGS[kind]}", language))
 
 
 _WORDINGS = {

@@ -351,7 +351,7 @@ def test_stop_works_at_once_and_is_confirmed_once(
 ) -> None:
     desk.point("dana")
     said = provider.text("STOP")
-    assert said == gsm7.transliterate(wording("texts/stopped", "en"))
+    assert said == gsm7.transliterate(wording("answers/stopped", "en"))
     assert provider.text("stop") is None
     for pointer in desk.pointers():
         deliver(desk.database, desk.config, pointer.id)
@@ -371,7 +371,7 @@ def test_stop_binds_a_number_whoever_it_belongs_to(provider: Provider, desk: Des
 def test_start_undoes_it(provider: Provider, desk: Desk) -> None:
     assert provider.text("START") is None
     provider.text("STOP")
-    assert provider.text("start") == gsm7.transliterate(wording("texts/started", "en"))
+    assert provider.text("start") == gsm7.transliterate(wording("answers/started", "en"))
     assert told(desk).state is State.SENT
 
 
@@ -380,9 +380,13 @@ def test_the_answer_is_in_the_language_of_the_one_whose_number_it_is(
 ) -> None:
     desk.give_address("mateo", "+15550199", Channel.SMS)
     said = provider.text("hello", "+15550199")
-    assert said == gsm7.transliterate(wording("texts/unmonitored", "es"))
-    assert provider.text("ALTO", "+15550133") == gsm7.transliterate(wording("texts/stopped", "es"))
-    assert provider.text("stop", "+15550134") == gsm7.transliterate(wording("texts/stopped", "en"))
+    assert said == gsm7.transliterate(wording("answers/unmonitored", "es"))
+    assert provider.text("ALTO", "+15550133") == gsm7.transliterate(
+        wording("answers/stopped", "es")
+    )
+    assert provider.text("stop", "+15550134") == gsm7.transliterate(
+        wording("answers/stopped", "en")
+    )
 
 
 def test_anything_else_is_told_that_nobody_reads_it_and_whom_to_call(
@@ -457,7 +461,7 @@ def test_old_notes_about_texts_are_forgotten(provider: Provider, desk: Desk) -> 
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("name", ["stopped", "started", "help", "unmonitored"])
 def test_every_answer_fits_into_one_text(name: str, language: str) -> None:
-    text = gsm7.transliterate(wording(f"texts/{name}", language))
+    text = gsm7.transliterate(wording(f"answers/{name}", language))
     assert gsm7.septets(text) <= gsm7.SEGMENT
     assert name == "started" or "988" in text
 
@@ -465,7 +469,7 @@ def test_every_answer_fits_into_one_text(name: str, language: str) -> None:
 @pytest.mark.parametrize("name", ["help", "unmonitored"])
 def test_no_answer_of_ours_would_be_understood_as_a_wish(name: str) -> None:
     for language in ("en", "es"):
-        assert classify(wording(f"texts/{name}", language)) is HeardKind.OTHER
+        assert classify(wording(f"answers/{name}", language)) is HeardKind.OTHER
 
 
 def test_the_same_number_is_known_by_the_same_mark(desk: Desk) -> None:
