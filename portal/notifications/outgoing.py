@@ -63,8 +63,11 @@ class _Run:
 
     def go_on_from(self, first: Claim) -> None:
         claim: Claim | None = first
-        for _ in range(RUN_COUNT):
-            if claim is None or not self._send(claim) or time.monotonic() > self._end:
+        count = 0
+        while claim is not None and self._send(claim):
+            count += 1
+            # Before the next is claimed: what is claimed and not sent would wait for 90 seconds.
+            if count >= RUN_COUNT or time.monotonic() > self._end:
                 return
             claim = _claim(self._database, self._config, self._of_the_same_channel())
 
