@@ -26,6 +26,9 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 DATABASES = ("sqlite", "postgresql")
 QUEUES = ("redis", "rediss", "unix")
 MAIL_SERVERS = ("smtp", "smtps", "smtp+starttls")
+SMS_GATEWAYS = ("https", "http", "twilio+https", "twilio+http")
+TWILIO_PATH = re.compile(r"/AC[0-9A-Za-z]{1,64}/(\+[1-9][0-9]{6,14}|MG[0-9A-Za-z]{1,64})")
+SHORTEST_SECRET = 16
 
 SETTINGS = {
     "PORTAL_DATA": "the folder that keeps everything this installation knows (./data)",
@@ -41,7 +44,12 @@ SETTINGS = {
     "PORTAL_WORKER_PRIVATE_KEY": "base64, for the worker alone (keys/worker.key)",
     "PORTAL_SMTP_URL": "smtp://, smtps:// or smtp+starttls://[user:password@]host[:port]",
     "PORTAL_MAIL_FROM": "the address that mail comes from",
-    "PORTAL_SMS_URL": "the address of the SMS gateway, https://[user:password@]host/path",
+    "PORTAL_MAIL_PER_SECOND": "how many mails the server may be given in a second (10)",
+    "PORTAL_SMS_URL": "https://[user:password@]host/path of a gateway, or "
+    "twilio+https://KEY:SECRET@api.twilio.com/ACCOUNT/SENDER",
+    "PORTAL_SMS_SECRET": "what the gateway signs its calls with; for Twilio the auth token",
+    "PORTAL_SMS_PER_SECOND": "how many texts the gateway may be given in a second (1)",
+    "PORTAL_WORKER_DATABASE_URL": "postgresql://… of the worker's own role (the same as the web's)",
     "PORTAL_NEUTRAL_URL": "an address that tells nothing, for mails and texts to name (none)",
     "PORTAL_DEMO": "1 for the fictional clinic, which is no place for real people",
 }
@@ -71,7 +79,11 @@ class Config:
     worker_private_key: bytes | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "notes@localhost"
+    mail_per_second: int = 10
     sms_url: str | None = field(default=None, repr=False)
+    sms_secret: str | None = field(default=None, repr=False)
+    sms_per_second: int = 1
+    worker_database_url: str | None = field(default=None, repr=False)
     neutral_url: str | None = None
     trusted_proxies: int = 0
     demo: bool = False
@@ -168,7 +180,11 @@ class _Reader:
             "worker_private_key": self._worker_private_key(data) if for_worker else None,
             "smtp_url": smtp,
             "mail_from": self._mail_from(needed=smtp is not None),
+            "mail_per_second": self._number("PORTAL_MAIL_PER_SECOND", 10, 1, 1000),
             "sms_url": self._sms_url(),
+            "sms_secret": self._sms_secret(),
+            "sms_per_second": self._number("PORTAL_SMS_PER_SECOND", 1, 1, 1000),
+            "worker_database_url": self._worker_database(),
             "neutral_url": self._neutral_url(),
             "trusted_proxies": self._number("PORTAL_TRUSTED_PROXIES", 0, 0, 8),
             "demo": self._switch("PORTAL_DEMO"),
@@ -207,6 +223,14 @@ class _Reader:
             self.problems.append("PORTAL_DATABASE_URL must begin with sqlite:/// or postgresql://.")
         return url
 
+    def _worker_database(self) -> str | None:
+        url = self._value("PORTAL_WORKER_DATABASE_URL")
+        if url is not None and url.split(":", 1)[0].split("+", 1)[0] != "postgresql":
+            self.problems.append(
+                "PORTAL_WORKER_DATABASE_URL must begin with postgresql://: SQLite has no roles."
+            )
+        return url
+
     def _queue(self, data: Path, url: str | None) -> str:
         if url is None:
             return f"unix://{queue_socket(data)}"
@@ -240,14 +264,31 @@ class _Reader:
         return text
 
     def _sms_url(self) -> str | None:
-        text = self._url("PORTAL_SMS_URL", ("https", "http"))
-        if text is not None:
-            parts = self._split("PORTAL_SMS_URL", text)
-            if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-                self.problems.append(
-                    "PORTAL_SMS_URL must begin with https:// unless the gateway is on this machine."
-                )
+        text = self._url("PORTAL_SMS_URL", SMS_GATEWAYS)
+        if text is None:
+            return None
+        parts = self._split("PORTAL_SMS_URL", text)
+        if parts.scheme in ("http", "twilio+http") and parts.hostname not in LOOPBACK:
+            self.problems.append(
+                "PORTAL_SMS_URL must begin with https:// or twilio+https:// unless the gateway is"
+                " on this machine."
+            )
+        if parts.scheme.startswith("twilio") and not (
+            parts.username and parts.password and TWILIO_PATH.fullmatch(parts.path)
+        ):
+            self.problems.append(
+                "PORTAL_SMS_URL must look like twilio+https://KEY:SECRET@api.twilio.com/AC…/SENDER,"
+                " where SENDER is a number such as +15550100 or a messaging service, MG…."
+            )
         return text
+
+    def _sms_secret(self) -> str | None:
+        secret = self._value("PORTAL_SMS_SECRET")
+        if secret is not None and len(secret) < SHORTEST_SECRET:
+            self.problems.append(
+                f"PORTAL_SMS_SECRET must have at least {SHORTEST_SECRET} characters."
+            )
+        return secret
 
     def _neutral_url(self) -> str | None:
         text = self._value("PORTAL_NEUTRAL_URL")

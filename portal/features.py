@@ -17,6 +17,7 @@ from portal.core.web import Portal
 from portal.home import routes as home
 from portal.home.wording import WORDS as HOME_WORDS
 from portal.notifications import own_routes as notices
+from portal.notifications import routes as calls
 from portal.notifications.wording import WORDS as NOTICE_WORDS
 from portal.threads.wording import WORDS as THREAD_WORDS
 from portal.threads.writing_routes import bp as threads_bp
@@ -35,7 +36,8 @@ def wire(app: Portal, config: Config) -> None:
     init_failures(app, browser.note_refusal)
     for words in (NOTICE_WORDS, CASELOAD_WORDS, THREAD_WORDS, HOME_WORDS):
         wording.teach(words)
-    for blueprint in (accounts.bp, notices.bp, caseload.bp, contact.bp, threads_bp, home.bp):
+    blueprints = (accounts.bp, calls.bp, notices.bp, caseload.bp, contact.bp, threads_bp, home.bp)
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     if config.demo:
         from portal.demo import routes as demo

@@ -1,7 +1,9 @@
 """Real servers for tests: a queue, PostgreSQL, a mail server and an SMS gateway."""
 
 import contextlib
+import datetime as dt
 import email
+import ipaddress
 import json
 import logging
 import os
@@ -13,7 +15,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default as modern
@@ -21,10 +23,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import psycopg
 import redis
 from aiosmtpd.controller import Controller
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from psycopg import sql
 
 from portal.config import Config
@@ -76,11 +83,19 @@ class QueueServer:
 
 @dataclass
 class MailServer:
-    """Takes mail, or answers each recipient with what a test tells it to."""
+    """Takes mail, or answers each recipient (or each text) with what a test tells it to."""
 
     received: list[EmailMessage] = field(default_factory=list)
     answer: str = "250 OK"
+    data_answer: str = "250 OK"
     port: int = 0
+    scheme: str = "smtp"
+    credentials: str = ""
+    conversations: set[int] = field(default_factory=set)
+    is_encrypted: list[bool] = field(default_factory=list)
+    is_signed_in: list[bool] = field(default_factory=list)
+    # What happens to a mail that was taken, before that is said.
+    on_taken: Callable[[], None] = lambda: None
 
     async def handle_RCPT(  # noqa: N802 - the library's word
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
@@ -89,23 +104,29 @@ class MailServer:
             envelope.rcpt_tos.append(address)
         return self.answer
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         message = email.message_from_bytes(envelope.content, policy=modern)
         assert isinstance(message, EmailMessage)
-        self.received.append(message)
-        return "250 OK"
+        self.conversations.add(session.peer[1])
+        self.is_encrypted.append(session.ssl is not None or self.scheme == "smtps")
+        self.is_signed_in.append(session.authenticated)
+        if self.data_answer.startswith("250"):
+            self.received.append(message)
+            self.on_taken()
+        return self.data_answer
 
     @property
     def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}"
+        return f"{self.scheme}://{self.credentials}127.0.0.1:{self.port}"
 
 
 @contextlib.contextmanager
-def mail_server() -> Iterator[MailServer]:
+def mail_server(**options: Any) -> Iterator[MailServer]:
+    """`options` are aiosmtpd's: TLS and signing in."""
     # What the portal logs is tested; what this server logs would drown it.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     server = MailServer(port=free_port())
-    controller = Controller(server, hostname="127.0.0.1", port=server.port)
+    controller = Controller(server, hostname="127.0.0.1", port=server.port, **options)
     controller.start()
     try:
         yield server
@@ -113,18 +134,73 @@ def mail_server() -> Iterator[MailServer]:
         controller.stop()
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody else has signed, and its key, for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder.mkdir(exist_ok=True)
+    pem, secret = folder / "server.pem", folder / "server.key"
+    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return pem, secret
+
+
 @dataclass
 class Gateway:
-    """An SMS gateway that takes texts, or answers with what a test tells it to."""
+    """An SMS provider over HTTP that takes texts, or does what a test tells it to.
+
+    `received` has what was taken and what was refused; `taken` counts, for each key, what a
+    recipient would have got. `raw` is said instead of an answer; `hangs` says nothing.
+    """
 
     received: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
     status: int = 202
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    raw: bytes = b""
+    hangs: float = 0.0
+    # What Twilio says to each question about a text, the last of them for ever.
+    statuses: list[str] = field(default_factory=lambda: ["delivered"])
+    closes: bool = False
+    connections: int = 0
     port: int = 0
 
     @property
     def url(self) -> str:
         return f"http://key:secret@127.0.0.1:{self.port}/send?from=1"
+
+    @property
+    def twilio_url(self) -> str:
+        return f"twilio+http://SKkey:secret@127.0.0.1:{self.port}/AC123/+15550100"
+
+    def take(self, headers: dict[str, str], body: dict[str, str]) -> None:
+        self.received.append((headers, body))
+        self.times.append(time.monotonic())
+        if 200 <= self.status < 300:
+            key = headers.get("Idempotency-Key") or body.get("StatusCallback", "")
+            self.taken[key] = self.taken.get(key, 0) + 1
 
 
 @contextlib.contextmanager
@@ -132,18 +208,46 @@ def gateway() -> Iterator[Gateway]:
     desk = Gateway()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            desk.connections += 1
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            desk.received.append((dict(self.headers), json.loads(body)))
+            is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+            desk.take(
+                dict(self.headers),
+                dict(parse_qsl(body.decode())) if is_form else json.loads(body),
+            )
+            time.sleep(desk.hangs)
+            if desk.raw:
+                self.wfile.write(desk.raw)
+                self.close_connection = True
+                return
             self.send_response(desk.status)
-            for name, value in desk.headers.items():
+            answer = desk.body or (b'{"sid": "SM%d"}' % len(desk.received) if is_form else b"")
+            for name, value in ({"Content-Length": str(len(answer))} | desk.headers).items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(answer)
+            self.close_connection = desk.closes
+
+        def do_GET(self) -> None:
+            status = desk.statuses.pop(0) if len(desk.statuses) > 1 else desk.statuses[0]
+            answer = json.dumps({"status": status}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_args: Any) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # whoever hangs up early
+    server.daemon_threads = True
     desk.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

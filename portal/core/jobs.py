@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -44,6 +45,8 @@ TAG_BYTES = 32
 JOB_SECONDS = 60
 FAILURE_KEPT_SECONDS = 60
 QUIET_SECONDS = 5
+# Touched with every round of the clock, so that somebody who looks can see that it runs.
+CLOCK_FILE = "clock.alive"
 
 # Written as text: the features stand on this floor, which must not know them.
 # A job is called as function(database, config, identifier).
@@ -65,6 +68,7 @@ CHORES = (
     Chore("portal.core.reserve.take_in", dt.timedelta(seconds=10)),
     Chore("portal.core.audit.sign_checkpoint", dt.timedelta(minutes=1)),
     Chore("portal.accounts.services.purge_expired", dt.timedelta(minutes=1)),
+    Chore("portal.notifications.inbound.forget_old_texts", dt.timedelta(hours=1)),
 )
 
 
@@ -108,7 +112,7 @@ class JobQueue:
     def __init__(self, config: Config) -> None:
         self._queue = Queue(
             QUEUE_NAME,
-            connection=_connect(config, patience_seconds=1),
+            connection=connect_to_queue(config, patience_seconds=1),
             serializer=cast(Any, SignedJSON(config)),
         )
         self._quiet_until = 0.0
@@ -183,7 +187,8 @@ def wake_after_commit(session: "Session", function_name: str, identifier: uuid.U
         after_commit(session, partial(_queue.wake, function_name, identifier))
 
 
-def _connect(config: Config, *, patience_seconds: float | None) -> "Redis":
+def connect_to_queue(config: Config, *, patience_seconds: float | None) -> "Redis":
+    """A connection to the queue's server; nobody waits longer than `patience_seconds` for it."""
     return Redis.from_url(
         config.queue_url,
         socket_connect_timeout=patience_seconds or 5,
@@ -255,7 +260,9 @@ def run_worker(config: Config) -> None:
     """Works off the queue until a signal comes, however often the queue goes away and returns."""
     from portal.core.database import Database
 
-    _AllowedJob.workplace = _Workplace(config, Database(config.database_url))
+    # With a role of its own, if it has one: what the worker does not need it cannot read.
+    url = config.worker_database_url or config.database_url
+    _AllowedJob.workplace = _Workplace(config, Database(url))
     for name in ALLOWED_JOBS:
         _resolve(name)
     for name in ("rq.worker", "rq.job", "rq.registry"):
@@ -270,7 +277,7 @@ def _work(config: Config) -> bool:
     try:
         worker = _PortalWorker(
             [QUEUE_NAME],
-            connection=_connect(config, patience_seconds=None),
+            connection=connect_to_queue(config, patience_seconds=None),
             job_class=_AllowedJob,
             serializer=serializer,
             log_job_description=False,
@@ -294,6 +301,8 @@ def run_clock(config: Config) -> None:
     rounds = Rounds(config, Database(config.database_url))
     while not end.wait(rounds.seconds_to_next()):
         rounds.run_due()
+        with suppress(OSError):
+            (config.data / CLOCK_FILE).touch()
 
 
 @dataclass

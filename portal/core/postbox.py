@@ -1,15 +1,19 @@
 """The demo's post office: catches every mail and text that goes out, and delivers none.
 
 One process with an SMTP server and an HTTP gateway. Each catch is a line of JSON in
-DATA/postbox/mail.jsonl or DATA/postbox/sms.jsonl.
+DATA/postbox/mail.jsonl or DATA/postbox/sms.jsonl. For each text the gateway reports a moment later
+that it has arrived, signed as a real one would.
 """
 
+import hmac
 import json
 import logging
 import signal
 import threading
+from contextlib import suppress
 from email import message_from_bytes
 from email.policy import default as modern
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +25,9 @@ from portal.config import Config
 from portal.core.clock import now
 
 LONGEST_TEXT = 64 * 1024
+# Where reports go, and how long a text takes to arrive.
+REPORTS = "/notices/gateway/report"
+REPORT_AFTER_SECONDS = 1.5
 
 
 class Postbox:
@@ -59,6 +66,7 @@ class TextCatcher(BaseHTTPRequestHandler):
     """What the HTTP server calls for each text."""
 
     postbox: ClassVar[Postbox]
+    config: ClassVar[Config]
     timeout = 10
 
     def do_POST(self) -> None:
@@ -73,12 +81,33 @@ class TextCatcher(BaseHTTPRequestHandler):
             self.send_error(400)
             return
         self.postbox.keep("sms", catch)
+        key = self.headers.get("Idempotency-Key", "")
+        threading.Timer(REPORT_AFTER_SECONDS, report, (self.config, key)).start()
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's word
         """Says nothing: what is caught is in the file."""
+
+
+def report(config: Config, key: str) -> None:
+    """Calls back as a gateway does: the text of this key has arrived."""
+    if not config.sms_secret or not key:
+        return
+    body = json.dumps({"key": key, "status": "delivered"}).encode()
+    seconds = int(now().timestamp())
+    signed = hmac.digest(
+        config.sms_secret.encode(), f"{seconds}.{REPORTS}.".encode() + body, "sha256"
+    )
+    headers = {"X-Signature": f"t={seconds},v1={signed.hex()}", "Content-Type": "application/json"}
+    parts = urlsplit(config.base_url)
+    connection = HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=10)
+    # A report that gets lost is one that gets lost, as with any provider.
+    with suppress(OSError, HTTPException):
+        connection.request("POST", REPORTS, body, headers)
+        connection.getresponse().read()
+    connection.close()
 
 
 def run_postbox(config: Config) -> None:
@@ -102,7 +131,7 @@ def open_postbox(config: Config) -> tuple[Controller, ThreadingHTTPServer]:
     smtp, sms = urlsplit(config.smtp_url or ""), urlsplit(config.sms_url or "")
     mail = Controller(MailCatcher(postbox), hostname=smtp.hostname, port=smtp.port or 25)
     mail.start()
-    handler = type("Catcher", (TextCatcher,), {"postbox": postbox})
+    handler = type("Catcher", (TextCatcher,), {"postbox": postbox, "config": config})
     texts = ThreadingHTTPServer((sms.hostname or "127.0.0.1", sms.port or 0), handler)
     threading.Thread(target=texts.serve_forever, daemon=True).start()
     return mail, texts

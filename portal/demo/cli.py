@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -79,6 +80,8 @@ def _environment(data: Path, port: int) -> dict[str, str]:
     caught = {
         "PORTAL_SMTP_URL": f"smtp://127.0.0.1:{_free_port()}",
         "PORTAL_SMS_URL": f"http://127.0.0.1:{_free_port()}/",
+        "PORTAL_SMS_SECRET": secrets.token_hex(),
+        "PORTAL_SMS_PER_SECOND": "20",
         "PORTAL_MAIL_FROM": "notes@demo.invalid",
     }
     return inherited | own | caught

@@ -22,9 +22,10 @@ from portal.caseload.wording import ROLES
 from portal.core import audit, clock, wording
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
-from portal.core.i18n import LANGUAGES, _n
+from portal.core.i18n import LANGUAGES, _, _n
 from portal.core.web import db, installation, page
-from portal.home.wording import STATES
+from portal.home.wording import CHANNELS, PROVIDERS, STATES
+from portal.notifications import health, problems
 from portal.threads import pages as threads_pages
 from portal.threads import queries as threads
 
@@ -48,6 +49,7 @@ def _client_home() -> Response:
     engagement = caseload.engagement_of_client(db(), person().id)
     if engagement is None:
         return page("threads/index.html", threads=[], notices=pending_notices())
+    own_page = url_for("notices.show")
     rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
     names = threads.team_names(db(), installation.keyring, engagement.id)
     audit.note(db(), person().clinic_id, person().id, "threads:list", engagement.id)
@@ -57,8 +59,16 @@ def _client_home() -> Response:
         unsent=_unsent(engagement.id, rows),
         new_url=threads_pages.new_thread_url(engagement.id),
         reading_url=url_for("caseload.reading", engagement_id=engagement.id),
+        unreachable=_unreachable(person().id, own_page, is_own=True),
         notices=pending_notices(),
     )
+
+
+def _unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str, str]]:
+    """Where we could not tell somebody anything, for themself or for their care team."""
+    found = problems.open_problems(db(), [user_id])
+    codes = (problems.wording_code(one, is_own=is_own) for one in found)
+    return [{"words": wording.say(code), "url": url} for code in dict.fromkeys(codes) if code]
 
 
 def _unsent(engagement_id: uuid.UUID, rows: list[threads.ThreadRow]) -> list[dict[str, str]]:
@@ -123,6 +133,7 @@ def client(engagement_id: uuid.UUID) -> Response:
     audit.note(db(), person().clinic_id, person().id, "engagement:open", engagement.id)
     team = team_rows(engagement_id)
     on_team = {member["id"] for member in team}
+    contact_url = url_for("contact.show", engagement_id=engagement_id)
     return page(
         "caseload/show.html",
         client={"name": engagement.client_name, "has_come": engagement.client_has_come},
@@ -133,10 +144,11 @@ def client(engagement_id: uuid.UUID) -> Response:
         ),
         threads=threads_pages.list_rows(rows, []),
         unsent=_unsent(engagement.id, rows),
+        unreachable=_unreachable(engagement.client_id, contact_url, is_own=False),
         team=team,
         people=[one for one in colleagues() if one["id"] not in on_team],
         add_url=url_for("caseload.add_to_team", engagement_id=engagement_id),
-        contact_url=url_for("contact.show", engagement_id=engagement_id),
+        contact_url=contact_url,
         new_url=threads_pages.new_thread_url(engagement_id),
     )
 
@@ -270,3 +282,47 @@ def invite_again(user_id: uuid.UUID) -> Response:
         raise NotFound
     invited = accounts.invite_again(db(), clinic(), one.id, person())
     return _invited_page(one.name, invited.code)
+
+
+@bp.get("/delivery")
+def delivery() -> Response:
+    """How mail and texts are going, for whoever has to mend it."""
+    _administrator()
+    audit.note(db(), person().clinic_id, person().id, "delivery:open", person().clinic_id)
+    states = health.channels(db(), person().clinic_id)
+    return page("home/delivery.html", channels=[_channel_row(state) for state in states])
+
+
+def _channel_row(state: health.ChannelHealth) -> dict[str, Any]:
+    provider = "resting" if state.left_alone_until else _last_heard(state)
+    return {
+        "name": CHANNELS[state.channel.value],
+        "provider": PROVIDERS[provider],
+        "is_wrong": provider in ("resting", "failing"),
+        "until": state.left_alone_until,
+        "code": state.last_code if provider in ("resting", "failing") else None,
+        "rows": [
+            (_("Waiting for their time"), state.waiting - state.due),
+            (_("Due now"), state.due),
+            (_("Oldest of those, overdue by"), _lag(state.oldest_due_at)),
+            (_("Sent in 7 days"), state.sent),
+            (_("Known to have arrived"), state.delivered),
+            (_("Failed in 7 days"), state.failed),
+        ],
+        "reasons": state.reasons,
+    }
+
+
+def _last_heard(state: health.ChannelHealth) -> str:
+    if state.failed_at and (state.worked_at is None or state.failed_at > state.worked_at):
+        return "failing"
+    return "works" if state.worked_at else "unknown"
+
+
+def _lag(oldest: dt.datetime | None) -> str:
+    if oldest is None:
+        return "–"
+    minutes = max(int((clock.now() - oldest).total_seconds() // 60), 0)
+    if minutes < 120:
+        return _n("%(num)s minute", "%(num)s minutes", minutes)
+    return _how_long(oldest)

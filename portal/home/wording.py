@@ -7,6 +7,16 @@ STATES = {
     "active": "",
     "disabled": _("Turned off"),
 }
+CHANNELS = {
+    "email": _("Mail"),
+    "sms": _("Texts"),
+}
+PROVIDERS = {
+    "works": _("It works."),
+    "failing": _("The last try did not work."),
+    "resting": _("It does not work. Nothing is lost; all waits."),
+    "unknown": _("Nothing has been sent yet."),
+}
 WORDS = {
     "account_off": _("The account is turned off."),
     "account_on": _("The account is turned on."),

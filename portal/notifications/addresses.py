@@ -22,7 +22,7 @@ from portal.core.ids import new_id
 from portal.core.jobs import wake_after_commit
 from portal.core.keyring import Keyring
 from portal.core.throttle import Rule, Throttle
-from portal.notifications import formats, ownership
+from portal.notifications import formats, ownership, problems
 from portal.notifications.models import (
     PROOF,
     Address,
@@ -225,6 +225,9 @@ def _proved(session: Session, keyring: Keyring, person: Person, proof: AddressPr
     )
     session.delete(proof)
     session.flush()
+    problems.resolve(session, person.id, proof.channel, by=person.id)
+    # Whoever types a code that was just sent there wants to be told there, whatever they said once.
+    problems.start(session, proof.lookup, proof.channel)
     # Not a question that is still open: that is about the addresses they had before.
     for reason in (HoldReason.SOMEBODY_ELSE, HoldReason.GUARDIAN):
         ownership.lift(session, person.id, only=reason)

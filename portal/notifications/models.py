@@ -16,13 +16,53 @@ class Channel(enum.StrEnum):
 
 
 class State(enum.StrEnum):
-    """How far a pointer has come. `sending` stays until it is known how a try ended."""
+    """How far a pointer has come. `sending` stays until it is known how a try ended.
+
+    `sent` means that the provider took it, `delivered` that it says it arrived.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
+    DELIVERED = "delivered"
     FAILED = "failed"
     DROPPED = "dropped"
+
+
+class Fault(enum.StrEnum):
+    """Why something did not go out, by what has to be done about it."""
+
+    AWAY = "away"  # no connection
+    SILENT = "silent"  # no answer in time
+    BROKEN = "broken"  # the provider says it is not well
+    GARBLED = "garbled"  # an answer that is none
+    BUSY = "busy"  # the provider asks us to wait
+    SETTINGS = "settings"  # it does not take anything from us: password, sender, account
+    LATER = "later"  # not just now for this address: greylisting, a busy mailbox
+    REFUSED = "refused"  # this address did not take it this time
+    DEAD = "dead"  # there is no such address
+    OPTED_OUT = "opted_out"  # its owner said STOP to the provider
+    OURS = "ours"  # it cannot be sent by anybody: a header that is none, a key that is lost
+
+    @property
+    def is_providers(self) -> bool:
+        """It would have happened to any address: never counted against one."""
+        return self in _PROVIDERS
+
+    @property
+    def is_addresss(self) -> bool:
+        """It is about this address: three of these in a row, and a person has to look."""
+        return self in (Fault.REFUSED, Fault.DEAD)
+
+    @property
+    def is_for_good(self) -> bool:
+        """Trying again would change nothing."""
+        return self in (Fault.REFUSED, Fault.DEAD, Fault.OPTED_OUT, Fault.OURS)
+
+
+_PROVIDERS = frozenset(
+    {Fault.AWAY, Fault.SILENT, Fault.BROKEN, Fault.GARBLED, Fault.BUSY, Fault.SETTINGS}
+)
 
 
 class Address(Base):
@@ -67,9 +107,16 @@ class Pointer(Base):
         ),
         Index(
             "ix_pointers_due",
+            "channel",
             "due_at",
             sqlite_where=text("state IN ('pending', 'sending')"),
             postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
+        Index(
+            "ix_pointers_provider_ref",
+            "provider_ref",
+            sqlite_where=text("provider_ref IS NOT NULL"),
+            postgresql_where=text("provider_ref IS NOT NULL"),
         ),
         # When somebody was told last, and what of it they have not opened.
         Index("ix_pointers_told", "recipient_id", "channel", "sent_at"),
@@ -104,6 +151,11 @@ class Pointer(Base):
     sent_at: Mapped[dt.datetime | None]
     reminder: Mapped[int] = mapped_column(default=0, server_default="0")
     opened_at: Mapped[dt.datetime | None]
+    # Of what kind the last error was, when it was first tried, and what the provider calls it.
+    fault: Mapped[Fault | None] = mapped_column(words(Fault))
+    tried_at: Mapped[dt.datetime | None]
+    provider_ref: Mapped[str | None]
+    delivered_at: Mapped[dt.datetime | None]
 
 
 class JoinedCause(Base):
@@ -257,3 +309,52 @@ class ContactProblem(Base):
     since: Mapped[dt.datetime]
     resolved_at: Mapped[dt.datetime | None]
     resolved_by: Mapped[uuid.UUID | None]
+
+
+class OptOut(Base):
+    """STOP: nothing is sent to this number, whoever it belongs to, until it says START."""
+
+    __tablename__ = "opt_outs"
+
+    lookup: Mapped[bytes] = mapped_column(primary_key=True)
+    channel: Mapped[Channel] = mapped_column(words(Channel), primary_key=True)
+    since: Mapped[dt.datetime]
+
+
+class HeardKind(enum.StrEnum):
+    """What a text from a telephone meant."""
+
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    OTHER = "other"
+
+
+class HeardText(Base):
+    """A text came from a telephone, and whether it was answered. What it said is kept nowhere."""
+
+    __tablename__ = "heard_texts"
+    __table_args__ = (Index("ix_heard_texts_lookup", "lookup", "at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    lookup: Mapped[bytes]
+    kind: Mapped[HeardKind] = mapped_column(words(HeardKind))
+    at: Mapped[dt.datetime] = mapped_column(index=True)
+    was_answered: Mapped[bool]
+
+
+class ProviderState(Base):
+    """How the provider of a channel is doing: when it may be given the next message.
+
+    After `failures` in a row that were its own it is left alone until `open_until`.
+    """
+
+    __tablename__ = "provider_states"
+
+    channel: Mapped[Channel] = mapped_column(words(Channel), primary_key=True)
+    next_at: Mapped[dt.datetime | None]
+    failures: Mapped[int]
+    open_until: Mapped[dt.datetime | None]
+    last_code: Mapped[str | None]
+    failed_at: Mapped[dt.datetime | None]
+    worked_at: Mapped[dt.datetime | None]

@@ -28,6 +28,7 @@ from portal.notifications.models import (
     Rhythm,
     State,
 )
+from portal.notifications.problems import is_shut
 from portal.notifications.schedule import (
     DAY_MINUTES,
     EVERY_DAY,
@@ -97,6 +98,7 @@ _REACHES = Prepared(
         Address.user_id == bindparam("user"),
         Address.confirmed_at.is_not(None),
         PointerHold.user_id.is_(None),
+        ~is_shut(),
         func.coalesce(NoticePreference.contact, Contact.POINTERS) != Contact.NONE,
     )
     .order_by(Address.channel)

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Exists, Select, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, Exists, Select, and_, case, or_, select, text
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Disablement, User
@@ -18,8 +18,11 @@ from portal.notifications.models import (
     Pointer,
     State,
 )
+from portal.notifications.pace import is_left_alone
+from portal.notifications.problems import is_shut
 
-UNFINISHED = (State.PENDING, State.SENDING)
+# As the index says it, word for word: bound values would match no partial index.
+UNFINISHED = text("pointers.state IN ('pending', 'sending')")
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,13 @@ def is_due(now: dt.datetime) -> ColumnElement[bool]:
     One that is noted in the future, by a clock that has been put right since, waits no longer.
     """
     from_the_future = and_(Pointer.state == State.PENDING, Pointer.created_at > now)
-    return and_(Pointer.state.in_(UNFINISHED), or_(Pointer.due_at <= now, from_the_future))
+    return and_(UNFINISHED, or_(Pointer.due_at <= now, from_the_future))
 
 
-def due(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
-    """Pointers to send now."""
-    return select(Pointer.id).where(is_due(now)).order_by(Pointer.due_at).limit(limit)
+def due(now: dt.datetime, channel: Channel, limit: int) -> Select[uuid.UUID]:
+    """Pointers to send now on a channel, unless its provider is left alone just now."""
+    query = select(Pointer.id).where(Pointer.channel == channel, is_due(now), ~is_left_alone(now))
+    return query.order_by(Pointer.due_at).limit(limit)
 
 
 def errand(session: Session, pointer_id: uuid.UUID) -> Errand | None:
@@ -77,7 +81,8 @@ def errand(session: Session, pointer_id: uuid.UUID) -> Errand | None:
 
 
 def _is_disabled() -> Exists:
-    return exists().where(Disablement.user_id == User.id)
+    # Column by column, since the worker's role may see no others.
+    return select(Disablement.user_id).where(Disablement.user_id == User.id).exists()
 
 
 def _is_own(place: type[Address] | type[AddressProof]) -> ColumnElement[bool]:
@@ -101,7 +106,7 @@ _ERRAND = (
     .where(
         case(
             (Pointer.kind == PROOF, AddressProof.id == Pointer.cause_id),
-            else_=and_(Address.sealed.is_not(None), Pointer.opened_at.is_(None)),
+            else_=and_(Address.sealed.is_not(None), Pointer.opened_at.is_(None), ~is_shut()),
         ),
         ~_is_disabled(),
     )

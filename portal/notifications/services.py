@@ -5,29 +5,25 @@ commit; what the queue loses, `sweep` finds. A worker that dies leaves its claim
 """
 
 import datetime as dt
-import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, Update, case, text, update
+from sqlalchemy import case, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.config import Config
-from portal.core import clock, mail, sms
-from portal.core.crypto import Unreadable, open_with, pad, seal_to, unpad
-from portal.core.database import Database
-from portal.core.delivery import NotSent
+from portal.core import clock
+from portal.core.crypto import pad, seal_to
 from portal.core.ids import new_id
 from portal.core.jobs import wake_after_commit
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
-from portal.notifications import formats
+from portal.notifications import formats, problems
 from portal.notifications.models import (
     AHEAD,
-    PROOF,
     URGENT,
     Address,
     Channel,
@@ -35,18 +31,12 @@ from portal.notifications.models import (
     Pointer,
     State,
 )
-from portal.notifications.preferences import drop, postpone, reaches
-from portal.notifications.queries import Errand, due, errand, is_due
-from portal.notifications.wordings import words_for
+from portal.notifications.preferences import reaches
+from portal.notifications.queries import due
 
 DELIVER = "portal.notifications.jobs.deliver"
 
-# Longer than a job may take, so that nobody else sends what is still being sent.
-CLAIM = dt.timedelta(seconds=90)
-FIRST_PAUSE = dt.timedelta(seconds=30)
-LONGEST_PAUSE = dt.timedelta(hours=6)
-MOST_ATTEMPTS = 14
-SWEEP_AT_ONCE = 200
+SWEEP_AT_ONCE = 8
 
 
 def set_address(
@@ -77,6 +67,7 @@ def set_address(
         )
     )
     session.flush()
+    problems.resolve(session, user_id, channel, by=user_id)
 
 
 def point(
@@ -189,124 +180,13 @@ _NOTE_JOINED = {
 
 
 def sweep(session: Session, _config: Config) -> int:
-    """Wakes the worker for everything due; returns how much that is."""
-    identifiers = session.scalars(due(clock.now(), SWEEP_AT_ONCE)).all()
-    for identifier in identifiers:
-        wake_after_commit(session, DELIVER, identifier)
-    return len(identifiers)
+    """Wakes the worker for what is due, and returns for how many pointers.
 
-
-def deliver(database: Database, config: Config, pointer_id: uuid.UUID) -> None:
-    """Sends one pointer if it is due and nobody else is sending it."""
-    claimed = _claim(database, pointer_id)
-    if claimed is None:
-        return
-    try:
-        _send(config, claimed)
-    except NotSent as failure:
-        _note_failure(database, claimed, failure)
-    else:
-        _finish(database, pointer_id, state=State.SENT, sent_at=clock.now(), last_error_code=None)
-
-
-def _claim(database: Database, pointer_id: uuid.UUID) -> Errand | None:
-    with database.writing() as session:
-        now = clock.now()
-        claim = (
-            update(Pointer)
-            .where(Pointer.id == pointer_id, is_due(now))
-            .values(
-                state=State.SENDING,
-                attempts=Pointer.attempts + 1,
-                due_at=now + CLAIM,
-                last_error_code=None,
-            )
-        )
-        if _changed(session, claim) == 0:
-            return None
-        found = errand(session, pointer_id)
-        if found is None:
-            drop(session, pointer_id)
-            return None
-        if postpone(session, pointer_id, now):
-            return None
-        if found.kind != PROOF:
-            _drop_older(session, found)
-        return found
-
-
-def _drop_older(session: Session, claimed: Errand) -> None:
-    """An older one that is waiting to be tried again would say nothing that this one does not."""
-    _changed(
-        session,
-        update(Pointer)
-        .where(
-            Pointer.recipient_id == claimed.user_id,
-            Pointer.channel == claimed.channel,
-            Pointer.state == State.SENDING,
-            Pointer.last_error_code.is_not(None),
-            Pointer.id != claimed.pointer_id,
-        )
-        .values(state=State.DROPPED),
-    )
-
-
-def _send(config: Config, claimed: Errand) -> None:
-    address, key = _open_address(config, claimed), str(claimed.pointer_id)
-    said = words_for(claimed, code=_open_code(config, claimed), url=config.neutral_url)
-    if claimed.channel is Channel.EMAIL:
-        letter = mail.Mail(address, said.subject, said.body, key, said.sender_name)
-        mail.send(config, letter)
-    else:
-        sms.send(config, sms.Text(to=address, body=said.body, key=key))
-
-
-def _open_address(config: Config, claimed: Errand) -> str:
-    place = formats.address_place(claimed.clinic_id, claimed.user_id, claimed.channel)
-    return _open(config, claimed.sealed_address, place)
-
-
-def _open_code(config: Config, claimed: Errand) -> str:
-    """The code that proves an address; none in any other pointer."""
-    if claimed.sealed_code is None:
-        return ""
-    place = formats.code_place(claimed.clinic_id, claimed.user_id, claimed.channel)
-    return _open(config, claimed.sealed_code, place)
-
-
-def _open(config: Config, sealed: bytes, place: bytes) -> str:
-    try:
-        opened = open_with(config.worker_private_key or b"", sealed, place)
-    except (Unreadable, ValueError):
-        raise NotSent("address_unreadable", for_good=True) from None
-    return unpad(opened).decode()
-
-
-def _note_failure(database: Database, claimed: Errand, failure: NotSent) -> None:
-    if failure.for_good or claimed.attempts >= MOST_ATTEMPTS:
-        _finish(database, claimed.pointer_id, state=State.FAILED, last_error_code=failure.code)
-    else:
-        due_at = clock.now() + _pause(claimed.attempts, failure.after_seconds)
-        _finish(database, claimed.pointer_id, due_at=due_at, last_error_code=failure.code)
-
-
-def _pause(attempts: int, asked_seconds: int) -> dt.timedelta:
-    """Twice as long each time, and never the same for all, so that a server can recover."""
-    pause: dt.timedelta = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempts - 1))
-    spread = pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, keeps no secret
-    return max(spread, dt.timedelta(seconds=asked_seconds))
-
-
-def _finish(database: Database, pointer_id: uuid.UUID, **values: object) -> None:
-    with database.writing() as session:
-        _changed(session, _that(pointer_id).where(Pointer.state == State.SENDING).values(**values))
-
-
-def _that(pointer_id: uuid.UUID) -> Update:
-    return update(Pointer).where(Pointer.id == pointer_id)
-
-
-def _changed(session: Session, statement: Update) -> int:
-    """How many rows a change touched."""
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    return cast(CursorResult[Any], result).rowcount
+    A few for each channel are enough: whoever sends one goes on with the others.
+    """
+    now, woken = clock.now(), 0
+    for channel in Channel:
+        for identifier in session.scalars(due(now, channel, SWEEP_AT_ONCE)):
+            wake_after_commit(session, DELIVER, identifier)
+            woken += 1
+    return woken

@@ -26,4 +26,9 @@ WORDS = {
         "We send you nothing, since somebody else could see it. Look in here when you can."
     ),
     "too_many_guardians": _("There are enough of them here. Remove one first."),
+    "my_email_fails": _("We could not reach your mail address. Please check it here."),
+    "my_sms_fails": _("We could not reach your phone. Please check the number here."),
+    "their_email_fails": _("We could not reach them by mail. Ask for another address."),
+    "their_sms_fails": _("We could not reach their phone. Ask for another number."),
+    "their_notes_unopened": _("They opened none of our last notes. Please try another way."),
 }

@@ -139,3 +139,28 @@ def test_a_deep_data_folder_still_has_a_queue(tmp_path: Path) -> None:
 
 def test_every_setting_is_explained() -> None:
     assert all(text for text in SETTINGS.values())
+
+
+TWILIO = "twilio+https://SKkey:secret@api.twilio.com/AC123/+15550100"
+
+
+def test_twilio_needs_a_key_an_account_and_a_sender(data: Path) -> None:
+    for right in (TWILIO, TWILIO.replace("+15550100", "MG123")):
+        environ = {"PORTAL_DATA": str(data), "PORTAL_SMS_URL": right}
+        assert Config.from_env(environ).sms_url == right
+    for wrong in (
+        TWILIO.replace("SKkey:secret@", ""),
+        TWILIO.replace("/+15550100", ""),
+        TWILIO.replace("+15550100", "5550100"),
+        TWILIO.replace("AC123", "123"),
+        TWILIO.replace("twilio+https", "twilio+http"),
+    ):
+        (said,) = problems(PORTAL_DATA=str(data), PORTAL_SMS_URL=wrong)
+        assert said.startswith("PORTAL_SMS_URL must"), wrong
+
+
+def test_a_short_secret_and_a_role_on_sqlite_are_refused(data: Path) -> None:
+    (said,) = problems(PORTAL_DATA=str(data), PORTAL_SMS_SECRET="short")
+    assert "at least 16" in said
+    (said,) = problems(PORTAL_DATA=str(data), PORTAL_WORKER_DATABASE_URL="sqlite:///x")
+    assert "SQLite has no roles" in said

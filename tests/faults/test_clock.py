@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from portal.config import Config
 from portal.core import clock
+from portal.notifications import outgoing
 from portal.notifications import services as notifications
 from portal.notifications.models import Channel, Pointer, State
 from portal.notifications.queries import due
@@ -139,9 +140,9 @@ def settings(cast: Cast, config: Config, mail_server: MailServer) -> Config:
 def tell(cast: Cast, settings: Config) -> int:
     """What clock and worker do, once; returns how much was due."""
     with cast.database.writing() as session:
-        pointers = session.scalars(due(clock.now(), 100)).all()
+        pointers = session.scalars(due(clock.now(), Channel.EMAIL, 100)).all()
     for pointer_id in pointers:
-        notifications.deliver(cast.database, settings, pointer_id)
+        outgoing.deliver(cast.database, settings, pointer_id)
     return len(pointers)
 
 

@@ -185,14 +185,14 @@ def set_in_the_web(traps: Traps) -> None:
 def set_in_the_worker(traps: Traps) -> None:
     import smtplib
 
-    from portal.core import mail
-    from portal.notifications import services
+    from portal.notifications import outgoing
+    from portal.notifications.channels.smtp import MailLine
 
     set_in_the_database(traps)
-    traps.watch(services, "_claim", before="claiming", after="claimed")
-    traps.watch(services, "_finish", before="marking", after="marked")
-    traps.watch(mail, "_connect", after="connected")
-    traps.watch(mail, "send", after="mail sent")
+    traps.watch(outgoing, "_claim", before="claiming", after="claimed")
+    traps.watch(outgoing, "_note_success", before="marking", after="marked")
+    traps.watch(MailLine, "connect", after="connected")
+    traps.watch(MailLine, "send", after="mail sent")
     traps.watch(smtplib.SMTP, "data", after="mail accepted")
 
 

@@ -42,6 +42,11 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "accounts.recovery_code": {"passphrase": PASSPHRASE},
         "accounts.end_session": {},
         "accounts.end_other_sessions": {},
+        # What providers call: nobody can fill it in who does not share their secret.
+        "calls.gateway_report": {},
+        "calls.gateway_text": {},
+        "calls.twilio_report": {},
+        "calls.twilio_text": {},
         "notices.choose": CHOICE,
         "notices.enter": {"channel": "email", "address": f"{user_name}@example.org"},
         "notices.confirm": {"channel": "sms", "code": CODE},

@@ -305,6 +305,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "new_url": "/new",
             "reading_url": "/reading",
             "notices": ["Your passphrase was set anew. If that was not you, tell us today."],
+            "unreachable": [{"words": "We could not reach your phone.", "url": "/account/notices"}],
             "unsent": [{"url": THREAD_URL, "subject": "School"}, {"url": "/new", "subject": ""}],
         },
     ),
@@ -400,6 +401,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         "caseload/show.html",
         {
             "person": CLINICIAN,
+            "unreachable": [{"words": "We could not reach their phone.", "url": "/contact"}],
             "client": SimpleNamespace(name="Rosa Delgado", has_come=False),
             "invite_url": "/invitation",
             "unsent": [],
@@ -434,6 +436,32 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "link": "https://notes.example.org/start",
             "expires_at": START,
             "continue_url": "/",
+        },
+    ),
+    "delivery": (
+        "home/delivery.html",
+        {
+            "person": ADMINISTRATOR,
+            "channels": [
+                SimpleNamespace(
+                    name="Mail",
+                    provider="It works.",
+                    is_wrong=False,
+                    until=None,
+                    code=None,
+                    rows=[("Due now", 3), ("Overdue by", "12 minutes")],
+                    reasons=(("smtp_451", 2),),
+                ),
+                SimpleNamespace(
+                    name="Texts",
+                    provider="It does not work.",
+                    is_wrong=True,
+                    until=START,
+                    code="twilio_20003",
+                    rows=[("Due now", 0)],
+                    reasons=(),
+                ),
+            ],
         },
     ),
     "people": (

@@ -56,9 +56,14 @@ POST /clients/<id:engagement_id>/threads/new/draft       401   303  303  303  40
 POST /clients/<id:engagement_id>/threads/new/kept        in    303  303  303  404  404 404 404 404
 GET  /clients/invite                                     in    404  200  200  404  -
 POST /clients/invite                                     in    404  200  200  404  -
+GET  /delivery                                           in    404  404  404  200  -
 GET  /invitation                                         200   200  200  200  200  -
 POST /invitation                                         200   200  200  200  200  -
 POST /invitation/accept                                  303   303  303  303  303  -
+POST /notices/gateway/report                             404   404  404  404  404  -
+POST /notices/gateway/text                               404   404  404  404  404  -
+POST /notices/twilio/report                              404   404  404  404  404  -
+POST /notices/twilio/text                                404   404  404  404  404  -
 GET  /people                                             in    404  404  404  200  -
 POST /people                                             in    404  404  404  200  -
 GET  /people/<id:user_id>                                in    404  404  404  200  200 200 404 404

@@ -20,7 +20,8 @@ from portal.core.crypto import KeyPair
 from portal.core.database import Base
 from portal.core.ids import short
 from portal.notifications.models import Address, Channel, Pointer, State
-from portal.notifications.services import deliver, set_address
+from portal.notifications.outgoing import deliver
+from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.access import thread_for
 from portal.threads.models import Draft, KeptText, Message, Thread

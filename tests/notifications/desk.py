@@ -11,8 +11,9 @@ from portal.clinics.models import Clinic
 from portal.core.database import Database
 from portal.core.ids import new_id
 from portal.notifications.models import Channel, NoticePreference, Pointer
+from portal.notifications.outgoing import deliver
 from portal.notifications.preferences import Choice
-from portal.notifications.services import deliver, point, set_address, sweep
+from portal.notifications.services import point, set_address, sweep
 from tests.cast import Cast
 
 DENVER = ZoneInfo("America/Denver")

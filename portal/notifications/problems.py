@@ -1,0 +1,154 @@
+"""Addresses that do not work: a task for a person, and nothing sent until they are proved anew."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from portal.core import clock
+from portal.core.ids import new_id
+from portal.notifications.models import (
+    PROOF,
+    Address,
+    Channel,
+    ContactProblem,
+    Fault,
+    OptOut,
+    Pointer,
+    State,
+)
+
+DEAD, FAILING = "dead", "failing"
+# While one of these is open its address is not used.
+SHUTTING = (DEAD, FAILING)
+FAILURES_IN_A_ROW = 3
+_INSERTS: dict[str, Callable[..., Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Somebody cannot be reached on a channel. `code` picks the wording."""
+
+    user_id: uuid.UUID
+    channel: Channel
+    code: str
+    since: dt.datetime
+
+
+def open_problems(session: Session, user_ids: list[uuid.UUID]) -> list[Problem]:
+    """What a person has to see to, the oldest first."""
+    rows = session.scalars(
+        select(ContactProblem)
+        .where(ContactProblem.user_id.in_(user_ids), ContactProblem.resolved_at.is_(None))
+        .order_by(ContactProblem.since, ContactProblem.id)
+    )
+    return [Problem(row.user_id, row.channel, row.code, row.since) for row in rows]
+
+
+def wording_code(problem: Problem, *, is_own: bool) -> str | None:
+    """The code of the words for a problem; nothing for what its owner need not be told."""
+    if problem.code in SHUTTING:
+        return f"{'my' if is_own else 'their'}_{problem.channel.value}_fails"
+    return None if is_own else "their_notes_unopened"
+
+
+def is_shut() -> ColumnElement[bool]:
+    """For queries of addresses: that this one must not be used, since it does not work or its
+    owner said STOP."""
+    broken = exists().where(
+        ContactProblem.user_id == Address.user_id,
+        ContactProblem.channel == Address.channel,
+        or_(*(ContactProblem.code == code for code in SHUTTING)),
+        ContactProblem.resolved_at.is_(None),
+    )
+    stopped = exists().where(OptOut.lookup == Address.lookup, OptOut.channel == Address.channel)
+    return or_(broken, stopped)
+
+
+def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
+    """Makes a task of an address that is dead or has failed three times in a row."""
+    pointer = session.get_one(Pointer, pointer_id, populate_existing=True)
+    if pointer.kind == PROOF:
+        return
+    if fault is Fault.OPTED_OUT:
+        _stop_address(session, pointer)
+    elif fault is Fault.DEAD:
+        _open(session, pointer, DEAD)
+    elif fault.is_addresss and _has_failed_in_a_row(session, pointer):
+        _open(session, pointer, FAILING)
+
+
+def _open(session: Session, pointer: Pointer, code: str) -> None:
+    insert = _INSERTS[session.get_bind().dialect.name]
+    values = {
+        "id": new_id(),
+        "clinic_id": pointer.clinic_id,
+        "user_id": pointer.recipient_id,
+        "channel": pointer.channel,
+        "code": code,
+        "since": clock.now(),
+    }
+    session.execute(insert(ContactProblem).values(values).on_conflict_do_nothing())
+
+
+def _has_failed_in_a_row(session: Session, pointer: Pointer) -> bool:
+    """Whether the last three that reached an end all failed because of the address."""
+    address = session.get(Address, (pointer.recipient_id, pointer.channel))
+    query = select(Pointer.state, Pointer.fault).where(
+        Pointer.recipient_id == pointer.recipient_id,
+        Pointer.channel == pointer.channel,
+        Pointer.kind != PROOF,
+        Pointer.state.in_((State.SENT, State.DELIVERED, State.FAILED)),
+    )
+    if address is not None and address.confirmed_at is not None:
+        query = query.where(Pointer.tried_at >= address.confirmed_at)
+    rows = session.execute(query.order_by(Pointer.id.desc()).limit(FAILURES_IN_A_ROW)).all()
+    return len(rows) == FAILURES_IN_A_ROW and all(
+        row.state is State.FAILED and row.fault is not None and row.fault.is_addresss
+        for row in rows
+    )
+
+
+def _stop_address(session: Session, pointer: Pointer) -> None:
+    address = session.get(Address, (pointer.recipient_id, pointer.channel))
+    if address is not None and address.lookup is not None:
+        stop(session, address.lookup, pointer.channel)
+
+
+def resolve(
+    session: Session, user_id: uuid.UUID, channel: Channel, *, by: uuid.UUID | None
+) -> None:
+    """The address was proved anew, or it turned out that it works: the tasks about it are done."""
+    session.execute(
+        update(ContactProblem)
+        .where(
+            ContactProblem.user_id == user_id,
+            ContactProblem.channel == channel,
+            ContactProblem.code.in_(SHUTTING),
+            ContactProblem.resolved_at.is_(None),
+        )
+        .values(resolved_at=clock.now(), resolved_by=by),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def stop(session: Session, lookup: bytes, channel: Channel) -> bool:
+    """Binds a number or address; returns whether it was free before."""
+    insert = _INSERTS[session.get_bind().dialect.name]
+    values = {"lookup": lookup, "channel": channel, "since": clock.now()}
+    added = insert(OptOut).values(values).on_conflict_do_nothing().returning(OptOut.since)
+    return session.scalar(added) is not None
+
+
+def start(session: Session, lookup: bytes, channel: Channel) -> bool:
+    """Frees a number or address; returns whether it was bound."""
+    freed = delete(OptOut).where(OptOut.lookup == lookup, OptOut.channel == channel)
+    return session.scalar(freed.returning(OptOut.since)) is not None
