@@ -79,7 +79,8 @@ class _Run:
         _wait_for(claim.turn)
         pointer_id = claim.errand.pointer_id
         try:
-            ref = self._open_line().send(_message(self._config, claim.errand))
+            message = _message(self._config, claim.errand)
+            ref = self._open_line().send(message)
         except NotSent as failure:
             _note_failure(self._database, self._channel, pointer_id, failure)
             return not failure.fault.is_providers

@@ -104,6 +104,7 @@ def test_the_administrator_invites_somebody_and_turns_the_account_off(
     tom.box("Role").select_option("clinician")
     tom.press("Make the invitation")
     _come(colleague, tom.page.locator("code").inner_text())
+    colleague.follow("Skip this for now")
     colleague.sees_words("Your clients")
     tom.follow("Done")
     tom.pick(name)

@@ -99,6 +99,8 @@ def _comes(client: Walker, code: str) -> None:
     client.sees(recovery_code)
     client.fill("Type the passphrase once", passphrase)
     client.press("I wrote them down")
+    client.sees_words("How may we tell you that something waits?")
+    client.follow("Skip this for now")
     client.sees_words("Your threads")
 
 
