@@ -13,7 +13,7 @@ from portal.core.errors import Conflict, Invalid
 from portal.core.web import db, installation, page, send_to
 from portal.notifications import ownership
 from portal.notifications.forms import days_of
-from portal.notifications.pages import day_names, slip_words, standing
+from portal.notifications.pages import day_names, slip_words, standing, tellings
 
 bp = Blueprint("contact", __name__)
 
@@ -37,6 +37,7 @@ def _page(client: EngagementFacts, *, problem: str | None = None) -> Response:
         typed=request.form.get("address"),
         client={"name": client.client_name, "url": url_for("home.client", engagement_id=client.id)},
         standing=standing(db(), client.client_id, clinic()),
+        tellings=tellings(db(), client.client_id),
         guardians=[{"hint": one.hint, "url": _remove_url(client.id, one.id)} for one in guardians],
         add_url=url_for("contact.add_guardian", engagement_id=client.id),
         ask_url=url_for("contact.ask", engagement_id=client.id),

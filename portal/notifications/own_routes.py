@@ -8,7 +8,14 @@ from portal.core.errors import Invalid, Refused
 from portal.core.web import db, installation, page, send_to
 from portal.notifications import addresses, forms, ownership, preferences
 from portal.notifications.models import HoldReason
-from portal.notifications.pages import choices_for, day_names, hours, slip_words, time_zones
+from portal.notifications.pages import (
+    choices_for,
+    day_names,
+    hours,
+    slip_words,
+    tellings,
+    time_zones,
+)
 from portal.notifications.preferences import Choice
 
 bp = Blueprint("notices", __name__)
@@ -45,6 +52,7 @@ def _page(
         hours=hours(),
         days=day_names(me.language),
         zones=time_zones(facts.time_zone, choice.time_zone),
+        tellings=tellings(db(), me.id),
         words=choices_for(me.language, installation.config.neutral_url),
     )
 

@@ -9,13 +9,14 @@ from babel.dates import get_day_names
 from sqlalchemy.orm import Session
 
 from portal.clinics.queries import ClinicFacts
-from portal.core.i18n import language, speaker
+from portal.core.i18n import language, speaker, when
 from portal.core.i18n import lazy as _
 from portal.core.web import installation
 from portal.notifications import ownership
 from portal.notifications.addresses import confirmed_channels
-from portal.notifications.models import Channel, Contact, HoldReason, Rhythm
+from portal.notifications.models import Channel, Contact, HoldReason, Pointer, Rhythm, State
 from portal.notifications.preferences import choice_of
+from portal.notifications.queries import told_lately
 from portal.notifications.schedule import DAY_MINUTES
 from portal.notifications.wordings import SENDER_NAMES, WORDINGS, sender_name, wording
 
@@ -102,6 +103,36 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
         days=[names[day] for day in range(7) if choice.days >> day & 1],
         rhythm=str(_RHYTHMS[choice.rhythm]),
     )
+
+
+def tellings(session: Session, user_id: uuid.UUID) -> list[str]:
+    """What became of the last pointers, a line for each: never what they were about."""
+    return [_telling(pointer) for pointer in told_lately(session, user_id)]
+
+
+def _telling(pointer: Pointer) -> str:
+    at = when(pointer.sent_at or pointer.tried_at or pointer.created_at)
+    how = f"{_CHANNELS[pointer.channel]}: {_outcome(pointer)}"
+    if pointer.opened_at is not None and pointer.state is not State.DROPPED:
+        how += f", {_('opened %(when)s', when=when(pointer.opened_at))}"
+    return f"{at} · {how}"
+
+
+def _outcome(pointer: Pointer) -> str:
+    if pointer.state is State.PENDING:
+        return str(_("goes out %(when)s", when=when(pointer.due_at)))
+    if pointer.state is State.DROPPED and pointer.opened_at is not None:
+        return str(_("not needed, it was opened before"))
+    return str(_OUTCOMES[pointer.state])
+
+
+_OUTCOMES = {
+    State.SENDING: _("on its way"),
+    State.SENT: _("sent"),
+    State.DELIVERED: _("arrived"),
+    State.FAILED: _("did not arrive"),
+    State.DROPPED: _("not sent"),
+}
 
 
 def _clock(minute: int) -> str:

@@ -135,6 +135,7 @@ WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 NOTICES: dict[str, Any] = {
     "person": CLIENT,
     "is_first": False,
+    "tellings": ["Sat 21 Nov, 09:00 · By mail: sent, opened Sat 21 Nov, 12:31"],
     "notice": "We sent a code there. It can take a minute. Type it in below.",
     "problem": None,
     "hold": "We send you nothing, since somebody else could see it.",
@@ -175,6 +176,7 @@ NOTICES: dict[str, Any] = {
 }
 CONTACT: dict[str, Any] = {
     "person": CLINICIAN,
+    "tellings": ["Sat 21 Nov, 09:00 · By text message: did not arrive"],
     "problem": None,
     "typed": None,
     "client": SimpleNamespace(name="Rosa Delgado", url="/c/1"),

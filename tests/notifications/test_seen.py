@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from portal.core.ids import short
 from portal.notifications.models import Channel
+from portal.notifications.opening import opened
 from portal.notifications.outgoing import deliver
 from tests.notifications.desk import Desk
 from tests.servers import Gateway, MailServer
@@ -23,6 +24,39 @@ def test_client_and_team_see_that_the_phone_was_not_reached(desk: Desk, gateway:
     assert "We could not reach their phone" in page
     desk.give_address("dana", "+15550178", Channel.SMS)
     assert "could not reach" not in desk.cast.browser("dana").open("/").text
+
+
+def test_client_and_team_see_what_became_of_each_telling(
+    desk: Desk, mail_server: MailServer
+) -> None:
+    desk.give_address("dana")
+    cause = desk.point("dana")
+    desk.work()
+    desk.hands.move(hours=2)
+    assert "By mail: sent" in desk.cast.browser("dana").open("/account/notices").text
+    with desk.database.writing() as session:
+        opened(session, desk.cast.ids["dana"], "thread", cause)
+    desk.point("dana")
+    for name, address in (
+        ("dana", "/account/notices"),
+        ("ruth", f"{desk.cast.client_url('dana')}/contact"),
+    ):
+        page = desk.cast.browser(name).open(address).text
+        assert "By mail: sent, opened" in page
+        assert "By mail: goes out" in page
+    assert len(mail_server.received) == 1
+    with desk.database.writing() as session:
+        opened(session, desk.cast.ids["dana"], "thread", desk.pointers()[-1].cause_id)
+    page = desk.cast.browser("dana").open("/account/notices").text
+    assert "By mail: not needed, it was opened before" in page
+    assert "By mail:" not in desk.cast.browser("mateo").open("/account/notices").text
+
+
+def test_a_dead_number_stands_in_the_list(desk: Desk, gateway: Gateway) -> None:
+    a_dead_number(desk, gateway)
+    page = desk.cast.browser("ruth").open(f"{desk.cast.client_url('dana')}/contact").text
+    assert "By text message: did not arrive" in page
+    assert "5550177" not in page
 
 
 def test_nobody_else_sees_it(desk: Desk, gateway: Gateway) -> None:
