@@ -121,8 +121,7 @@ def _kill(victim: str, after_seconds: float = 0.0) -> None:
 
 def set_in_the_database(traps: Traps) -> None:
     import psycopg
-    from sqlalchemy import Engine, event
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine, event
     from sqlalchemy.pool import Pool
 
     from portal.core import database
@@ -150,7 +149,7 @@ def set_in_the_database(traps: Traps) -> None:
 
     event.listen(Pool, "connect", listen)
     event.listen(Engine, "commit", before_commit)
-    event.listen(Session, "after_commit", lambda _session: traps.spring("committed"))
+    traps.watch(Connection, "_commit_impl", after="committed")
     traps.watch(database.WriteGate, "acquire", after="turn")
     traps.watch(database.OpenGate, "acquire", after="turn")
     traps.watch(database.Unit, "write", after="begun")
