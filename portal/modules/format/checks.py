@@ -44,7 +44,7 @@ LINK = re.compile(
 )
 IMAGE = re.compile(r"!\[")
 HEADING = re.compile(r"^\s{0,3}#{1,6}(?=\s)", re.MULTILINE)
-PROGRAM = re.compile(r"\b(?:javascript|vbscript|data)\s*:", re.IGNORECASE)
+PROGRAM = re.compile(r"\b(?:javascript|vbscript)\s*:|\bdata:\w+/", re.IGNORECASE)
 
 
 def check(module: ModuleFile, problems: Problems) -> None:
@@ -90,6 +90,16 @@ def _once(ids: Iterator[tuple[str, int]], problems: Problems) -> None:
 def _kind(module: ModuleFile, problems: Problems) -> None:
     if not module.steps:
         problems.add(1, _("There is no step: a heading like “## first_step”."))
+    together = sum(step.minutes for step in module.steps)
+    if module.steps and module.minutes != together:
+        problems.add(
+            1,
+            _(
+                "The steps take %(together)s minutes together; “minutes” at the top says %(top)s.",
+                together=together,
+                top=module.minutes,
+            ),
+        )
     if module.kind is Kind.WORKSHEET and len(module.steps) > 1:
         problems.add(module.steps[1].line, _("A worksheet has one step."))
 

@@ -472,13 +472,17 @@ def _operation(sign: str, values: list[Any]) -> Any:
         return None
     if sign in COMPARISONS:
         return _compared(sign, *values)
-    if sign == "among":
-        return values[0] in values[1] if isinstance(values[1], list) else None
-    if sign == "not" and isinstance(values[0], bool):
-        return not values[0]
-    if sign == "not" or not all(map(_is_number, values)):
+    if sign in ("not", "among"):
+        return _judged(sign, *values)
+    if not all(map(_is_number, values)):
         return None
     return _finite(-values[0] if sign == "minus" else ARITHMETIC[sign](*values))
+
+
+def _judged(sign: str, value: Any, among: Any = None) -> bool | None:
+    if sign == "among":
+        return value in among if isinstance(among, list) else None
+    return not value if isinstance(value, bool) else None
 
 
 def _compared(sign: str, left: Any, right: Any) -> bool | None:

@@ -6,6 +6,8 @@ one in memory. Words are not guessed at either: `no` and `1.0` stay what was wri
 field that wants a number or a yes reads them.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,7 +24,6 @@ PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Words:
     line: int
     text: str
-    quoted: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ class Fields:
 
 
 YamlNode = Words | Items | Fields
+
+# Prose and rules: to an author a colon or a quote in them is nothing special, to YAML it is.
+PROSE = re.compile(
+    r"( *(?:- )?(?:[a-z]{2,3}|when|value|label|help|text|title|summary|unit|low|high): +)(\S.*)"
+)
+BLOCK_TEXT = re.compile(r"( *)(?:- )?[\w-]+: *[|>][+-]?\d?")
+AS_IT_IS = re.compile(r"""[{|>].*|"[^"\\]*"|'[^']*'""")
 
 
 class _Refused(Exception):
@@ -75,9 +83,27 @@ def read_yaml(text: str, first_line: int, problems: Problems) -> YamlNode | None
     return None
 
 
+def _quoted(text: str) -> str:
+    """The block with quotes around each line of prose, so that authors need not think of them.
+
+    Nothing here tells quoted words from bare ones, so a line that needed none means the same.
+    """
+    lines, inside = text.split("\n"), -1
+    for number, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip(" "))
+        if inside >= 0 and (indent > inside or not line.strip()):
+            continue
+        block = BLOCK_TEXT.fullmatch(line.rstrip())
+        inside = len(block[1]) if block else -1
+        match = PROSE.fullmatch(line.rstrip())
+        if match and not AS_IT_IS.fullmatch(match[2]):
+            lines[number] = match[1] + json.dumps(match[2], ensure_ascii=False)
+    return "\n".join(lines)
+
+
 class _Composer:
     def __init__(self, text: str, first_line: int, problems: Problems) -> None:
-        self._events: Iterator[yaml.Event] = iter(yaml.parse(text, Loader=PARSER))
+        self._events: Iterator[yaml.Event] = iter(yaml.parse(_quoted(text), Loader=PARSER))
         self._first, self._problems = first_line, problems
         self._nodes = 0
 
@@ -103,7 +129,7 @@ class _Composer:
         if self._nodes > MOST_NODES:
             raise _Refused(line, _("There is too much in this block. Make it two."))
         if isinstance(event, yaml.ScalarEvent):
-            return Words(line, event.value.strip(), quoted=event.style is not None)
+            return Words(line, event.value.strip())
         if depth > DEEPEST:
             raise _Refused(line, _("This is nested too deeply."))
         if isinstance(event, yaml.SequenceStartEvent):
