@@ -6,7 +6,7 @@ from portal.clinics.crisis import NATIONAL
 from portal.core.html import authors_text, own_markup
 from portal.core.i18n import speaker
 from portal.core.resources import resource
-from portal.modules.format.shapes import ModuleFile, Prompt, Text
+from portal.modules.format.shapes import ModuleFile, Text
 
 TEMPLATE = "modules/_preview.html"
 
@@ -28,16 +28,16 @@ def preview(module: ModuleFile, language: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(_=speaker(language).say, lang=language, crisis_lines=NATIONAL)
-    environment.filters.update(
-        words=words, markdown=lambda text: authors_text(text[language]), kind=_kind
+    environment.globals.update(
+        _=speaker(language).say,
+        lang=language,
+        crisis_lines=NATIONAL,
+        words=words,
+        markdown=lambda text: authors_text(text[language]),
+        kind_of=lambda prompt: type(prompt).__name__.lower(),
     )
     style = (resource("static") / "css" / "portal.css").read_text("utf-8")
     return environment.get_template(TEMPLATE).render(
         module=module, style=own_markup(f"<style>{style}</style>")
     )
 
-
-def _kind(prompt: Prompt) -> str:
-    """The prompt's type in small letters, which the template chooses by."""
-    return type(prompt).__name__.lower()

@@ -37,7 +37,7 @@ from portal.modules.format.shapes import (
     YesNo,
 )
 
-MOST_WORDS_OF_WHY, LONGEST_BODY = 120, 6000
+MOST_WORDS_OF_WHY, LONGEST_BODY, SHORTEST_PROSE = 120, 6000, 8
 RAW_HTML = re.compile(r"<[a-zA-Z/!?]")
 LINK = re.compile(
     r"\]\(\s*<?(?!https://|tel:)[^)\s]*|<(?!https://|tel:)\w+:|^\s*\[[^\]]+\]:", re.MULTILINE
@@ -293,9 +293,13 @@ def _reading(module: ModuleFile, problems: Problems) -> None:
 
 
 def step_text(step: Step, language: str) -> str:
-    """What is read as running text in a step, a paragraph for each: no choices, no units."""
+    """What is read as running text in a step, a paragraph for each: no choices, no short labels.
+
+    A column of two-word labels would make any text look like one for beginners.
+    """
     found = [part.body for part in step.parts]
     for prompt in step.prompts:
         found += [getattr(prompt, name, None) or {} for name in ("body", "label", "help")]
     found += [reply.body for reply in step.replies]
-    return "\n\n".join(text.get(language, "") for text in found)
+    texts = (text.get(language, "") for text in found)
+    return "\n\n".join(text for text in texts if len(text.split()) >= SHORTEST_PROSE)

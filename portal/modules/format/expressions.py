@@ -202,6 +202,18 @@ class Sort(StrEnum):
     ROWS = "rows"
 
 
+SORTS: Mapping[Sort, Any] = {
+    Sort.NUMBER: _("number"),
+    Sort.YES_NO: _("yes or no"),
+    Sort.CHOICE: _("one choice"),
+    Sort.CHOICES: _("several choices"),
+    Sort.DATE: _("day"),
+    Sort.TIME: _("time of day"),
+    Sort.TEXT: _("text of one's own"),
+    Sort.ROWS: _("table"),
+}
+
+
 @dataclass(frozen=True)
 class Typed:
     """A sort, with the values that a choice has, or the columns that rows have."""
@@ -242,8 +254,8 @@ def check(expression: Expression, scope: Scope, wanted: Sort) -> list[Any]:
 def _wanted(wanted: Sort, found: Typed) -> Any:
     return _(
         "A rule of the sort “%(wanted)s” is needed here; this one is of the sort “%(found)s”.",
-        wanted=wanted.value,
-        found=found.sort.value,
+        wanted=SORTS[wanted],
+        found=SORTS[found.sort],
     )
 
 
@@ -301,7 +313,7 @@ class _Checker:
     def _can_be_compared(self, sign: str, typed: Typed) -> None:
         if typed.sort in (Sort.TEXT, Sort.ROWS, Sort.CHOICES):
             self._tell(
-                _("An answer of the sort “%(found)s” cannot be compared.", found=typed.sort.value)
+                _("An answer of the sort “%(found)s” cannot be compared.", found=SORTS[typed.sort])
             )
         elif sign not in ("==", "!=") and typed.sort not in IN_ORDER:
             self._tell(_("Only numbers, days and times can be larger or smaller."))

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-SENTENCE_END = re.compile(r"[.!?…:]+(?=\s|$)|\n\s*\n|\n\s*[-*]\s")
+SENTENCE_END = re.compile(r"[.!?…]+[\"”’')*]*(?=\s|$)|\n\s*\n|\n\s*(?:[-*]|\d+\.)\s")
 
 ENGLISH_GROUP = re.compile(r"[aeiouy]+")
 ENGLISH_SILENT = re.compile(r"(?:[^aeiouy]e|[^aeiouydt]ed|[^aeiouycgsxz]es)$")
