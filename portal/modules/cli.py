@@ -1,13 +1,15 @@
 """`portal modules …`: what an author needs at a desk, without a database."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from portal.core.i18n import LANGUAGES
-from portal.modules.format.problems import Problem
-from portal.modules.format.reader import read_module
-from portal.modules.format.shapes import ModuleFile
+if TYPE_CHECKING:  # a command that has nothing to do with modules need not load all this
+    from portal.modules.format.problems import Problem
+    from portal.modules.format.shapes import ModuleFile
 
 
 def register(cli: click.Group) -> None:
@@ -26,6 +28,7 @@ MODULE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("files", nargs=-1, required=True, type=MODULE_FILE)
 def check_command(files: tuple[Path, ...]) -> None:
     """List everything that is wrong with these files, each with its line."""
+    from portal.modules.format.reader import read_module
     from portal.modules.shelf import missing_worksheets, read_file
 
     readings = {path: read_module(read_file(path)) for path in files}
@@ -47,7 +50,7 @@ def check_command(files: tuple[Path, ...]) -> None:
 @click.option(
     "--language",
     default="en",
-    help=f"One of the module's languages, such as {', '.join(LANGUAGES)}.",
+    help="One of the module's languages, such as es.",
 )
 def preview_command(file: Path, language: str) -> None:
     """Print the module as one HTML page: portal modules preview sleep.md > sleep.html."""
@@ -82,6 +85,7 @@ def export_command(name: str) -> None:
 
 
 def _sound(path: Path) -> ModuleFile:
+    from portal.modules.format.reader import read_module
     from portal.modules.shelf import read_file
 
     reading = read_module(read_file(path))

@@ -40,4 +40,3 @@ def preview(module: ModuleFile, language: str) -> str:
     return environment.get_template(TEMPLATE).render(
         module=module, style=own_markup(f"<style>{style}</style>")
     )
-

@@ -301,5 +301,5 @@ def step_text(step: Step, language: str) -> str:
     for prompt in step.prompts:
         found += [getattr(prompt, name, None) or {} for name in ("body", "label", "help")]
     found += [reply.body for reply in step.replies]
-    texts = (text.get(language, "") for text in found)
+    texts = (text.get(language, "")[:LONGEST_BODY] for text in found)
     return "\n\n".join(text for text in texts if len(text.split()) >= SHORTEST_PROSE)

@@ -56,6 +56,9 @@ GRAMMAR = r"""
 """
 
 
+RESERVED = frozenset({"and", "or", "not", "in", "true", "false"})
+
+
 class ExpressionError(ValueError):
     """What is written is none of ours. `message` says why, for the author."""
 
@@ -150,6 +153,8 @@ class _Builder(Transformer):  # type: ignore[type-arg]
         return Literal(False)
 
     def name(self, text: str) -> Node:
+        if text in RESERVED:
+            raise ExpressionError(_("“%(word)s” is a word of the rules, no name.", word=str(text)))
         return Name(str(text))
 
     def call(self, name: str, *arguments: Node) -> Node:

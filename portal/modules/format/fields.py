@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from portal.core.i18n import lazy as _
-from portal.modules.format.expressions import Expression, ExpressionError, parse
+from portal.modules.format.expressions import RESERVED, Expression, ExpressionError, parse
 from portal.modules.format.nodes import Fields, Items, Words, YamlNode
 from portal.modules.format.problems import Problems
 from portal.modules.format.shapes import Text
@@ -68,7 +68,10 @@ class Taker:
 
     def id(self) -> str:
         wanted = _("a short name of small letters, digits and _ that begins with a letter")
-        return self.matching("id", ID, wanted)
+        line, name = self._line_of("id"), self.matching("id", ID, wanted)
+        if name in RESERVED:
+            self.problems.add(line, _("“%(word)s” is a word of the rules, no name.", word=name))
+        return name
 
     def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number between the two, both included."""

@@ -7,13 +7,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from portal.core.i18n import lazy as _
 from portal.modules.format import checks
 from portal.modules.format.fields import NAME, Taker, missing_languages
 from portal.modules.format.nodes import Items, YamlNode
-from portal.modules.format.problems import Problem, Problems
+from portal.modules.format.problems import MOST_PROBLEMS, Problem, Problems
 from portal.modules.format.prompts import read_prompt
 from portal.modules.format.sections import RawModule, RawPart, RawStep, cut
 from portal.modules.format.shapes import (
@@ -66,7 +67,7 @@ def _decode(data: bytes, problems: Problems) -> str | None:
         line = data.count(b"\n", 0, error.start) + 1
         problems.add(line, _("The file is not saved as UTF-8."))
         return None
-    for line, sign in _unfit(text):
+    for line, sign in islice(_unfit(text), MOST_PROBLEMS):
         problems.add(line, _("There is a hidden sign here (%(sign)s). Take it out.", sign=sign))
     return None if problems else unicodedata.normalize("NFC", text)
 
