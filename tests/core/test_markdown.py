@@ -76,3 +76,31 @@ def test_wild_markdown_takes_no_time(text: str) -> None:
     html = str(authors_text(text))
     assert time.process_time() - begin < 2
     assert all(ALLOWED.fullmatch(tag) for tag in tags(html))
+
+
+def test_html_is_shown_as_it_was_typed() -> None:
+    assert authors_text("<b>x</b>") == "<p>&lt;b&gt;x&lt;/b&gt;</p>"
+
+
+@pytest.mark.parametrize("gone", ["bleach.clean", "nh3.clean"])
+def test_each_of_the_two_cleaners_would_do_alone(
+    gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if Markdown let everything through."""
+    from markdown_it import MarkdownIt
+
+    from portal.core import markdown
+
+    monkeypatch.setattr(markdown, "_reader", lambda: MarkdownIt("js-default", {"html": True}))
+    monkeypatch.setattr(gone, lambda html, **_rules: html)
+    links = (
+        "[x](javascript:alert(1)) <a href=http://a.b>x</a> <a href=//a.b>x</a> <a href=sms:1>",
+    )
+    for payload in [*PAYLOADS, *links]:
+        found = tags(str(authors_text(payload)))
+        loose = [
+            tag for tag in found if re.search(r"(?i)^<(?!/)(?!a\b)(?!\w+>)|\son\w+=|<script", tag)
+        ]
+        assert loose == [], payload
+        hrefs = [href for tag in found for href in re.findall(r'href="([^"]*)"', tag)]
+        assert all(re.match(r"(?i)https://|tel:", href) for href in hrefs), payload
