@@ -15,6 +15,7 @@ from portal.core.commands import check_database, read_config
 # when the name is none of ours.
 FEATURES = (
     "portal.clinics.cli",
+    "portal.modules.cli",
     "portal.vault.cli",
     "portal.notifications.cli",
     "portal.demo.cli",

@@ -29,6 +29,13 @@ def text_to_html(text: str) -> Markup:
     return Markup("".join([*parts, _escape(text[end:])]))
 
 
+def authors_text(markdown: str) -> Markup:
+    """What the author of a module wrote in Markdown: a few plain elements, and nothing else."""
+    from portal.core.markdown import render  # few pages need it, and it takes a while to load
+
+    return Markup(render(markdown))
+
+
 def own_markup(markup: str) -> Markup:
     """Markup that the program wrote itself, from constants. Nothing a person typed comes here."""
     return Markup(markup)
