@@ -155,3 +155,8 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.dispose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: begun last, one of them would keep all processes but one idle."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)

@@ -16,7 +16,7 @@ from tests.browser.desk import Desk
 from tests.browser.running import Newcomer, RunningPortal
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("desk")]
+pytestmark = [pytest.mark.browser, pytest.mark.longest, pytest.mark.xdist_group("desk")]
 
 # Colours by which pages are told apart: behind one's own messages, and around a box to type in.
 OWN_MESSAGE, BOX = "fdedd0", "8d8172"

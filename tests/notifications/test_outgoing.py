@@ -246,6 +246,7 @@ def test_pauses_grow_and_end(fault: Fault) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_ten_thousand_at_once_all_arrive_once_in_little_memory(
     desk: Desk, gateway: Gateway
 ) -> None:
