@@ -7,6 +7,11 @@ from sqlalchemy import Table, delete, select, update
 
 from portal.accounts.models import BrowserSession, KeyWrap, WrapKind
 from portal.core.database import Base
+from portal.core.throttle import Throttle
+from portal.notifications.addresses import Entry, enter
+from portal.notifications.models import Channel
+from portal.notifications.ownership import ONLY_ME, add_guardian
+from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.nonces import new_nonce
 from tests.cast import PASSPHRASE, Browser, Cast
@@ -43,6 +48,33 @@ class Story:
         with cast.database.writing() as session:
             nonce = new_nonce(cast.keyring, person.id, self.sleep)
             threads.keep_for_author(session, cast.keyring, self.sleep, "kept-meanwhile", nonce)
+        self._give_places()
+
+    def _give_places(self) -> None:
+        """Dana is told by mail, has yet to prove a number, and has a guardian."""
+        config = self.cast.app.extensions["portal"].config
+        dana, ruth = self.cast.person("dana"), self.cast.person("ruth")
+        with self.cast.database.writing() as session:
+            set_address(
+                session,
+                config,
+                clinic_id=dana.clinic_id,
+                user_id=dana.id,
+                channel=Channel.EMAIL,
+                address="dana@example.org",
+            )
+            enter(
+                session,
+                config,
+                self.cast.keyring,
+                Throttle(None),
+                dana,
+                Entry(Channel.SMS, "+1 970 555 0100", ONLY_ME),
+                time_zone="America/Denver",
+            )
+            add_guardian(
+                session, self.cast.keyring, ruth, dana.id, "parent@example.org", "America/Denver"
+            )
 
     def url(self, thread: Any) -> str:
         return self.cast.thread_url(thread)
@@ -50,7 +82,7 @@ class Story:
     def shown_to_dana(self) -> set[str]:
         """What there is on all her pages, each of which is whole."""
         text = ""
-        for url in ("/", "/account", self.url(self.sleep), self.url(self.work)):
+        for url in ("/", "/account", "/account/notices", self.url(self.sleep), self.url(self.work)):
             page = self.dana.open(url)
             assert page.status_code == 200, url
             assert "</main>" in page.text

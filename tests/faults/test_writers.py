@@ -1,7 +1,5 @@
 """Twenty people write at once, over several web processes: nobody sees an error, all is stored."""
 
-import statistics
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,38 +33,33 @@ def test_twenty_parallel_writers_see_no_error(three_processes: Stage) -> None:
         ("luis", threads[1]),
     ]
 
-    def write(number: int) -> tuple[list[int], list[float], list[str]]:
+    def write(number: int) -> tuple[list[int], list[str]]:
         name, thread = people[number % len(people)]
         return write_for_a_while(stage, name, thread, number)
 
     with ThreadPoolExecutor(WRITERS) as pool:
         results = list(pool.map(write, range(WRITERS)))
-    assert {status for statuses, _, _ in results for status in statuses} == {200}
+    assert {status for statuses, _ in results for status in statuses} == {200}
     stored = stage.texts("ruth", threads[0])[1:] + stage.texts("luis", threads[1])[1:]
-    assert Counter(stored) == Counter(text for _, _, texts in results for text in texts)
+    assert Counter(stored) == Counter(text for _, texts in results for text in texts)
     assert len(stored) == WRITERS * EACH
-    seconds = sorted(took for _, times, _ in results for took in times)
-    # In turn, and not by luck: without the gate the unlucky ones wait hundreds of times longer.
-    assert seconds[int(len(seconds) * 0.99)] <= 8 * statistics.median(seconds)
     stage.wait_for_mail()
     stage.check_the_trail()
 
 
 def write_for_a_while(
     stage: Stage, name: str, thread: Any, number: int
-) -> tuple[list[int], list[float], list[str]]:
+) -> tuple[list[int], list[str]]:
     visitor, url = stage.visitor(name), stage.cast.thread_url(thread)
     form = visitor.open(url).form
-    statuses, times, texts = [], [], []
+    statuses, texts = [], []
     for turn in range(EACH):
         text = f"Words {turn} of writer {number}."
-        began = time.monotonic()
         answer = visitor.post(url, **form, text=text)
-        times.append(time.monotonic() - began)
         statuses.append(answer.status)
         texts.append(text)
         form = answer.form
-    return statuses, times, texts
+    return statuses, texts
 
 
 def test_a_writer_that_dies_holding_the_turn_holds_up_nobody(three_processes: Stage) -> None:

@@ -191,12 +191,17 @@ def test_what_runs_shows_nothing_in_its_arguments_and_environment(story: Story) 
     assert len(pids) >= 5
     private = (story.config.data / "keys" / "worker.key").read_text().strip()
     server = story.config.server_keys[0][1].hex()
+    read = 0
     for pid in pids:
         for name in ("cmdline", "environ", "comm"):
-            content = Path(f"/proc/{pid}/{name}").read_bytes()
-            assert spilt(content, [story.mark, *story.secrets]) == [], (pid, name)
-            assert private.encode() not in content
-            assert server.encode() not in content
+            # A process that did one job may have ended meanwhile.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                content = Path(f"/proc/{pid}/{name}").read_bytes()
+                assert spilt(content, [story.mark, *story.secrets]) == [], (pid, name)
+                assert private.encode() not in content
+                assert server.encode() not in content
+                read += 1
+    assert read >= 15
 
 
 # With the whole configuration in hand.

@@ -18,6 +18,8 @@ from tests.threads import stories
 pytestmark = pytest.mark.slow
 
 OTHERS = 1000
+# Of these there is a row for each channel, and no more.
+SMALL = {"provider_states"}
 
 
 @pytest.fixture
@@ -37,6 +39,8 @@ def _others(cast: Cast) -> None:
     with cast.database.writing() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         for table in Base.metadata.sorted_tables:
+            if table.name in SMALL:
+                continue
             rows = [
                 {column.name: _value(column, number) for column in table.columns}
                 for number in range(OTHERS)
@@ -58,7 +62,9 @@ def _value(column: Column[Any], number: int) -> object:
         return kind.enums[0]
     if isinstance(kind, LargeBinary):
         return number.to_bytes(8)
-    return number + 1000 if isinstance(kind, Integer) else "x"
+    return (
+        number + 1000 if isinstance(kind, Integer) else "x" if isinstance(kind, String) else False
+    )
 
 
 def visits(cast: Cast, thread: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
