@@ -54,17 +54,16 @@ def _value(column: Column[Any], number: int) -> object:
     kind = column.type
     if column.nullable:
         return None
-    if isinstance(kind, Id):
-        return new_id()
-    if isinstance(kind, Moment):
-        return clock.now()
     if isinstance(kind, Enum):
         return kind.enums[0]
-    if isinstance(kind, LargeBinary):
-        return number.to_bytes(8)
-    return (
-        number + 1000 if isinstance(kind, Integer) else "x" if isinstance(kind, String) else False
-    )
+    values: list[tuple[type, object]] = [
+        (Id, new_id()),
+        (Moment, clock.now()),
+        (LargeBinary, number.to_bytes(8)),
+        (Integer, number + 1000),
+        (Boolean, False),
+    ]
+    return next((value for its_kind, value in values if isinstance(kind, its_kind)), "x")
 
 
 def visits(cast: Cast, thread: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
