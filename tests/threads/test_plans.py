@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Enum, Integer, LargeBinary, insert, text
+from sqlalchemy import Boolean, Column, Enum, Integer, LargeBinary, insert, text
 
 from bench.plans import Asked, explain, recorded
 from portal.core import clock
