@@ -33,7 +33,7 @@ from portal.core import audit, reserve
 from portal.core.assets import Assets, init_assets
 from portal.core.compress import compress
 from portal.core.database import Database, Unit
-from portal.core.i18n import LANGUAGES, spoken
+from portal.core.i18n import SOURCE, spoken
 from portal.core.ids import IdConverter
 from portal.core.keyring import Keyring
 from portal.core.resources import resource
@@ -41,7 +41,6 @@ from portal.core.resources import resource
 log = logging.getLogger("portal.web")
 
 MOST_BYTES = 256 * 1024
-LANGUAGE_FOLDERS = tuple(f"{language}/" for language in LANGUAGES)
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = (
     "default-src 'none';script-src 'self';connect-src 'self';img-src data:;"
@@ -71,14 +70,21 @@ def _installation() -> Installation:
 installation = cast(Installation, LocalProxy(_installation))
 
 
+def _is_page(template: str) -> bool:
+    return template.startswith(f"{SOURCE}/") and template.endswith(".html")
+
+
 class Portal(Flask):
     """A Flask whose views' work is committed before they answer: what they say is true."""
 
     def load_pages(self) -> None:
-        """Compiles every template, once for all processes and before anybody waits for it."""
-        for name in self.jinja_env.list_templates():
-            if name.startswith(LANGUAGE_FOLDERS) and name.endswith(".html"):
-                self.jinja_env.get_template(name)
+        """Compiles the templates, once for all processes and before anybody waits for them.
+
+        In the source language: a second one would double the time in which nothing is served, and
+        of each of its pages only the first reader waits, for some milliseconds.
+        """
+        for name in self.jinja_env.list_templates(filter_func=_is_page):
+            self.jinja_env.get_template(name)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view here is asynchronous, and finding that out anew each time costs."""
