@@ -7,19 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.modules.format.expressions import (
-    NUMBER,
-    YES_NO,
-    Expression,
-    ExpressionError,
-    Sort,
-    Typed,
-    check,
-    evaluate,
-    holds,
-    hours_between,
-    parse,
-)
+from portal.modules.format.expressions import Expression, ExpressionError, parse
+from portal.modules.format.sorts import NUMBER, YES_NO, Sort, Typed, check
+from portal.modules.format.values import evaluate, holds, hours_between
 
 SCOPE: Mapping[str, Typed] = {
     "peak": NUMBER,

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from portal.core.i18n import lazy as _
-from portal.modules.format.expressions import Scope, Sort, Typed
-from portal.modules.format.expressions import check as check_rule
 from portal.modules.format.problems import Problems
 from portal.modules.format.reading_grade import grade
 from portal.modules.format.shapes import (
@@ -36,6 +34,8 @@ from portal.modules.format.shapes import (
     Time,
     YesNo,
 )
+from portal.modules.format.sorts import Scope, Sort, Typed
+from portal.modules.format.sorts import check as check_rule
 
 MOST_WORDS_OF_WHY, LONGEST_BODY, SHORTEST_PROSE = 120, 6000, 8
 RAW_HTML = re.compile(r"<[a-zA-Z/!?]")

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from portal.modules.format.answers import is_empty
-from portal.modules.format.expressions import evaluate, holds
 from portal.modules.format.shapes import (
     END,
     PLAN_FIELDS,
@@ -21,6 +20,7 @@ from portal.modules.format.shapes import (
     SafetyGate,
     Step,
 )
+from portal.modules.format.values import evaluate, holds
 
 Answers = Mapping[str, Any]
 
