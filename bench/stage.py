@@ -42,6 +42,7 @@ from portal.core.database import Database
 from portal.core.ids import short
 from portal.core.jobs import open_queue
 from portal.core.keyring import Keyring
+from portal.core.nonces import new_nonce
 from portal.core.resources import resource
 from portal.core.schema import upgrade
 from portal.core.slots import Slots
@@ -51,7 +52,6 @@ from portal.notifications import preferences
 from portal.notifications import services as notifications
 from portal.notifications.models import Channel, Rhythm
 from portal.threads import services as threads
-from portal.threads.nonces import new_nonce
 
 HIDDEN = re.compile(r'<input[^>]*?type="?hidden"?[^>]*>')
 ATTRIBUTE = re.compile(r'(\w+)="?([^"\s>]*)')

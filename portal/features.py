@@ -16,6 +16,8 @@ from portal.core.throttle import Throttle
 from portal.core.web import Portal
 from portal.home import routes as home
 from portal.home.wording import WORDS as HOME_WORDS
+from portal.modules.team_routes import bp as modules_bp
+from portal.modules.wording import WORDS as WORK_WORDS
 from portal.notifications import own_routes as notices
 from portal.notifications import routes as calls
 from portal.notifications.wording import WORDS as NOTICE_WORDS
@@ -34,9 +36,18 @@ def wire(app: Portal, config: Config) -> None:
     init_i18n(app, browser.own_language, browser.own_timezone)
     browser.init_door(app, guard, ClinicBook(keyring))
     init_failures(app, browser.note_refusal)
-    for words in (NOTICE_WORDS, CASELOAD_WORDS, THREAD_WORDS, HOME_WORDS):
+    for words in (NOTICE_WORDS, CASELOAD_WORDS, THREAD_WORDS, WORK_WORDS, HOME_WORDS):
         wording.teach(words)
-    blueprints = (accounts.bp, calls.bp, notices.bp, caseload.bp, contact.bp, threads_bp, home.bp)
+    blueprints = (
+        accounts.bp,
+        calls.bp,
+        notices.bp,
+        caseload.bp,
+        contact.bp,
+        threads_bp,
+        modules_bp,
+        home.bp,
+    )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     if config.demo:

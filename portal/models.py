@@ -4,6 +4,7 @@ import portal.accounts.models
 import portal.caseload.models
 import portal.clinics.models
 import portal.core.audit
+import portal.modules.models
 import portal.notifications.models
 import portal.threads.models
 import portal.vault.models  # noqa: F401

@@ -31,11 +31,11 @@ from portal.core.crypto import recovery_key_pair
 from portal.core.database import Database
 from portal.core.ids import short
 from portal.core.keyring import Keyring
+from portal.core.nonces import new_nonce
 from portal.core.web import Portal
 from portal.notifications.models import Rhythm
 from portal.notifications.preferences import Choice, choose
 from portal.threads import services as threads
-from portal.threads.nonces import new_nonce
 
 RECOVERY_SEED = b"\7" * 32
 PASSPHRASE = "seven quiet herons wade"

@@ -110,3 +110,18 @@ def _is_party(person: Person) -> ColumnElement[bool]:
             CareTeamMember.user_id == person.id, CareTeamMember.left_at.is_(None)
         )
     )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What an engagement has for its care team. Every feature offers it as `waiting_items`."""
+
+    engagement_id: uuid.UUID
+    waiting_since: dt.datetime | None
+    last_at: dt.datetime | None
+
+    def beside(self, other: "Waiting") -> "Waiting":
+        """Both together: what waits longest counts, and what happened last."""
+        since = [one.waiting_since for one in (self, other) if one.waiting_since]
+        last = [one.last_at for one in (self, other) if one.last_at]
+        return Waiting(self.engagement_id, min(since, default=None), max(last, default=None))

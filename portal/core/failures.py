@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flask import Response, g, request, url_for
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
 from portal.core import wording
@@ -36,6 +37,9 @@ WORDS = {
 HEADING = _("This did not work")
 HEADING_NOT_FOUND = _("Not found")
 BY_STATUS = {404: "not_found", 405: "not_allowed", 413: "too_large", 429: "throttled"}
+
+HIDDEN = ("nonce", "after", "subject", "based_on")
+NOTHING: MultiDict[str, str] = MultiDict()
 
 OnRefusal = Callable[[], None]
 
@@ -127,15 +131,19 @@ def _answer(code: str, status: int) -> Response:
 def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
     """The page for anything that did not work. What was typed is in it, ready to be sent again."""
     # What is too large to be read cannot be looked into again.
-    form = request.form if request.method == "POST" and status != 413 else {}
+    form = request.form if request.method == "POST" and status != 413 else NOTHING
     typed = form.get("text", "")
-    fields = {name: form[name] for name in ("nonce", "after", "subject") if name in form}
+    # A page with many boxes has a dot in the name of each.
+    boxes = [(name, value) for name, value in form.items(multi=True) if "." in name and value]
+    fields = {name: form[name] for name in HIDDEN if name in form}
     return page(
         "errors/error.html",
         status=status,
         heading=HEADING_NOT_FOUND if is_missing else HEADING,
         text=text,
         kept=typed or None,
+        boxes=boxes,
+        action=form.get("action", ""),
         kept_fields=fields,
-        retry_url=request.path if typed else None if is_missing else url_for("home.index"),
+        retry_url=request.path if typed or boxes else None if is_missing else url_for("home.index"),
     )

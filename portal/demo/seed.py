@@ -24,6 +24,7 @@ from portal.config import Config
 from portal.core import clock
 from portal.core.database import Database
 from portal.core.keyring import Keyring
+from portal.core.nonces import new_nonce
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
 from portal.demo.content import Deed, DemoContent, MessageContent, ThreadContent
@@ -31,7 +32,6 @@ from portal.notifications.models import Channel
 from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.access import thread_for
-from portal.threads.nonces import new_nonce
 
 AT_HOME = Visitor("127.0.0.1", "?")
 

@@ -17,6 +17,7 @@ from portal.caseload import queries as caseload
 from portal.caseload import services as caseload_services
 from portal.caseload.access import engagement_for_team
 from portal.caseload.forms import checked_name
+from portal.caseload.models import Engagement
 from portal.caseload.routes import colleagues, team_rows
 from portal.caseload.wording import ROLES
 from portal.core import audit, clock, wording
@@ -25,6 +26,8 @@ from portal.core.failures import show_failure
 from portal.core.i18n import LANGUAGES, _, _n
 from portal.core.web import db, installation, page
 from portal.home.wording import CHANNELS, PROVIDERS, STATES
+from portal.modules import pages as work_pages
+from portal.modules import queries as work
 from portal.notifications import health, problems
 from portal.threads import pages as threads_pages
 from portal.threads import queries as threads
@@ -32,7 +35,7 @@ from portal.threads import queries as threads
 bp = Blueprint("home", __name__)
 
 # What every feature offers for the care team's list, oldest first; a new feature is added here.
-QUEUES = (threads.waiting_items,)
+QUEUES = (threads.waiting_items, work.waiting_items)
 STAFF_ROLES = (Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR)
 
 
@@ -48,20 +51,38 @@ def index() -> Response:
 def _client_home() -> Response:
     engagement = caseload.engagement_of_client(db(), person().id)
     if engagement is None:
-        return page("threads/index.html", threads=[], notices=pending_notices())
-    own_page = url_for("notices.show")
+        return page("home/client.html", threads=[], notices=pending_notices())
+    audit.note(db(), person().clinic_id, person().id, "threads:list", engagement.id)
+    shown: dict[str, Any] = {}
+    for part in CLIENTS_PARTS:
+        shown |= part(engagement)
+    return page(
+        "home/client.html",
+        reading_url=url_for("caseload.reading", engagement_id=engagement.id),
+        unreachable=_unreachable(person().id, url_for("notices.show"), is_own=True),
+        notices=pending_notices(),
+        **shown,
+    )
+
+
+def _clients_threads(engagement: Engagement) -> dict[str, Any]:
     rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
     names = threads.team_names(db(), installation.keyring, engagement.id)
-    audit.note(db(), person().clinic_id, person().id, "threads:list", engagement.id)
-    return page(
-        "threads/index.html",
-        threads=threads_pages.list_rows(rows, names),
-        unsent=_unsent(engagement.id, rows),
-        new_url=threads_pages.new_thread_url(engagement.id),
-        reading_url=url_for("caseload.reading", engagement_id=engagement.id),
-        unreachable=_unreachable(person().id, own_page, is_own=True),
-        notices=pending_notices(),
+    return {
+        "threads": threads_pages.list_rows(rows, names),
+        "unsent": _unsent(engagement.id, rows),
+        "new_url": threads_pages.new_thread_url(engagement.id),
+    }
+
+
+def _clients_work(engagement: Engagement) -> dict[str, Any]:
+    return work_pages.client_home(
+        db(), installation.keyring, person(), engagement.id, engagement.vault_id, clock.now()
     )
+
+
+# What every feature shows on a client's first page; a new feature is added here.
+CLIENTS_PARTS = (_clients_threads, _clients_work)
 
 
 def _unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str, str]]:
@@ -96,7 +117,7 @@ def _queue() -> Response:
 
 def _queue_rows() -> list[dict[str, Any]]:
     """Clients with something waiting, the oldest first; then the others, the latest first."""
-    items = {item.engagement_id: item for queue in QUEUES for item in queue(db(), person())}
+    items = _items()
     engagements = caseload.engagements_of_team_member(db(), installation.keyring, person())
     rows = [_queue_row(engagement, items.get(engagement.id)) for engagement in engagements]
     waiting = sorted((r for r in rows if r["waiting_since"]), key=lambda r: r["waiting_since"])
@@ -105,8 +126,17 @@ def _queue_rows() -> list[dict[str, Any]]:
     return waiting + sorted(others, key=lambda r: r["last_at"] or long_ago, reverse=True)
 
 
+def _items() -> dict[uuid.UUID, caseload.Waiting]:
+    """What every feature has for the care team, put together for each engagement."""
+    items: dict[uuid.UUID, caseload.Waiting] = {}
+    for item in (item for queue in QUEUES for item in queue(db(), person())):
+        known = items.get(item.engagement_id)
+        items[item.engagement_id] = item.beside(known) if known else item
+    return items
+
+
 def _queue_row(
-    engagement: caseload.EngagementFacts, item: threads.Waiting | None
+    engagement: caseload.EngagementFacts, item: caseload.Waiting | None
 ) -> dict[str, Any]:
     since = item.waiting_since if item else None
     return {
@@ -142,6 +172,7 @@ def client(engagement_id: uuid.UUID) -> Response:
             if engagement.client_has_come
             else url_for("caseload.invite_again", engagement_id=engagement_id)
         ),
+        **work_pages.team_part(db(), engagement_id, clock.now()),
         threads=threads_pages.list_rows(rows, []),
         unsent=_unsent(engagement.id, rows),
         unreachable=_unreachable(engagement.client_id, contact_url, is_own=False),

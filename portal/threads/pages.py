@@ -14,10 +14,10 @@ from portal.core.html import text_to_html
 from portal.core.i18n import _, face
 from portal.core.ids import short
 from portal.core.keyring import Keyring
+from portal.core.nonces import new_nonce
 from portal.threads import queries
 from portal.threads.access import OpenThread
 from portal.threads.models import Side
-from portal.threads.nonces import new_nonce
 from portal.threads.queries import MessageFacts, Written
 
 

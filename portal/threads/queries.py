@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.models import User
 from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
+from portal.caseload.queries import Waiting
 from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
@@ -266,15 +267,6 @@ def unsent_texts(session: Session, person: Person, thread: OpenThread) -> list[W
 
 def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:
     return set(session.scalars(select(KeptText.place_id).where(KeptText.author_id == person.id)))
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What an engagement has for its care team. Every feature offers it as `waiting_items`."""
-
-    engagement_id: uuid.UUID
-    waiting_since: dt.datetime | None
-    last_at: dt.datetime | None
 
 
 def waiting_items(session: Session, person: Person) -> list[Waiting]:

@@ -17,10 +17,12 @@ from portal.core.database import Moment
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
+from portal.core.nonces import Nonce
 from portal.core.statements import Prepared
 from portal.notifications.opening import opened
 from portal.notifications.preferences import has_an_address
 from portal.notifications.services import point
+from portal.safety.words import check_length, cleaned
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
 from portal.threads.models import (
@@ -33,12 +35,10 @@ from portal.threads.models import (
     Thread,
     ThreadClosure,
 )
-from portal.threads.nonces import Nonce
 from portal.vault import queries as vaults
 from portal.vault import services as vault_services
 from portal.vault.keys import OpenVault
 
-LONGEST = 8000
 LONGEST_SUBJECT = 100
 MOST_KEPT_TEXTS = 20
 
@@ -70,17 +70,11 @@ class Answered(Sent):
     thread: OpenThread
 
 
-def cleaned(text: str) -> str:
-    """Text as it is counted and stored: one kind of line break, no NULs, no empty edges."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
-
-
 def check_text(text: str) -> None:
     """Raises Invalid if there is nothing to send, or too much. Nothing typed is discarded."""
     if not text:
         raise Invalid(text="text_empty")
-    if len(text) > LONGEST:
-        raise Invalid(text="text_too_long", over=len(text) - LONGEST)
+    check_length(text)
 
 
 def send(

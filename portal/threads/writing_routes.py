@@ -9,6 +9,7 @@ from portal.caseload.access import engagement_for
 from portal.core import clock, wording
 from portal.core.errors import Invalid
 from portal.core.failures import show_failure
+from portal.core.nonces import Nonce, new_nonce
 from portal.core.web import (
     db,
     fragment,
@@ -21,7 +22,6 @@ from portal.core.web import (
 )
 from portal.threads import pages, queries, services
 from portal.threads.access import OpenThread, thread_for
-from portal.threads.nonces import Nonce, new_nonce
 from portal.threads.routes import bp, note_opening, number_of, show_thread
 from portal.threads.services import ThreadClosed
 from portal.vault.queries import open_for

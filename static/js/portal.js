@@ -5,10 +5,12 @@
   const idle = (root.dataset.idle || '').split(' ');
   let seen = Date.now(), shifts = 0;
 
+  const boxes = () => [].slice.call(document.querySelectorAll('textarea'));
+  const changed = () => boxes().filter((box) => box.value !== box.defaultValue)[0];
   const keepDraft = () => {
-    const box = one('textarea'), draft = one('#saved');
-    if (!box || !draft || box.value === box.defaultValue) return;
-    box.defaultValue = box.value;
+    const box = changed(), draft = one('#saved');
+    if (!box || !draft) return;
+    boxes().forEach((each) => { each.defaultValue = each.value; });
     fetch(draft.dataset.hxPost, {
       method: 'POST', keepalive: true, headers: {'HX-Request': 'true'},
       body: new URLSearchParams(new FormData(box.form))
@@ -43,9 +45,11 @@
   document.addEventListener('htmx:error', () => offline(true));
   document.addEventListener('htmx:response:error', (event) => offline(event.detail.ctx.response.status !== 422));
   document.addEventListener('htmx:after:request', (event) => {
-    const sent = event.detail.ctx, box = one('textarea');
+    const sent = event.detail.ctx, body = sent.request.body;
     seen = Date.now();
-    if (box && sent.request.body && sent.response.status < 400) box.defaultValue = sent.request.body.get('text');
+    if (body && sent.response.status < 400) boxes().forEach((box) => {
+      if (body.has(box.name)) box.defaultValue = body.get(box.name);
+    });
   });
   // A day is named once, also where two pieces of the conversation meet.
   document.addEventListener('htmx:after:swap', () => {
@@ -73,8 +77,8 @@
     script.src = 'asset:vendor/htmx.min.js';
     // What was typed while it was on its way is a draft, too.
     script.onload = () => setTimeout(() => {
-      const box = one('textarea');
-      if (box && box.value !== box.defaultValue) box.dispatchEvent(new Event('input', {bubbles: true}));
+      const box = changed();
+      if (box) box.dispatchEvent(new Event('input', {bubbles: true}));
     }, 9);
     document.head.append(config, script);
   }, 1));

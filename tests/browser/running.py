@@ -31,10 +31,10 @@ from portal.core import clock
 from portal.core.database import Database, Unit
 from portal.core.ids import short
 from portal.core.keyring import Keyring
+from portal.core.nonces import new_nonce
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
 from portal.threads import services as threads
-from portal.threads.nonces import new_nonce
 from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -6,21 +6,26 @@ import pytest
 from sqlalchemy import Table, delete, select, update
 
 from portal.accounts.models import BrowserSession, KeyWrap, WrapKind
+from portal.accounts.people import Person
 from portal.core.database import Base
+from portal.core.ids import short
+from portal.core.nonces import new_nonce
 from portal.core.throttle import Throttle
+from portal.modules import services as modules
 from portal.notifications.addresses import Entry, enter
 from portal.notifications.models import Channel
 from portal.notifications.ownership import ONLY_ME, add_guardian
 from portal.notifications.services import set_address
 from portal.threads import services as threads
-from portal.threads.nonces import new_nonce
 from tests.cast import PASSPHRASE, Browser, Cast
 from tests.guards.sealed_columns import SEALED
+from tests.modules import stories
 
 pytestmark = pytest.mark.faults
 
 ITEMS = {"subject-of-sleep", "subject-of-work", "sleep-1", "sleep-2", "work-1", "half-written"}
-ITEMS |= {"kept-meanwhile", "Ruth"}
+ITEMS |= {"kept-meanwhile", "Ruth", "answered-well", "noticed-that", "answered-late"}
+ITEMS |= {"planned-walk"}
 # These have tests of their own, here and with the pointers.
 ELSEWHERE = {("addresses", "sealed"), ("browser_sessions", "wrapped_key")}
 # What each column costs Dana's pages when its first row goes bad.
@@ -30,6 +35,9 @@ COSTS = {
     ("drafts", "sealed"): {"half-written"},
     ("kept_texts", "sealed"): {"kept-meanwhile"},
     ("users", "name_sealed"): {"Ruth"},
+    ("responses", "sealed"): {"answered-well", "planned-walk"},
+    ("feedback", "sealed"): {"noticed-that"},
+    ("kept_answers", "sealed"): {"answered-late"},
 }
 
 
@@ -49,6 +57,7 @@ class Story:
             nonce = new_nonce(cast.keyring, person.id, self.sleep)
             threads.keep_for_author(session, cast.keyring, self.sleep, "kept-meanwhile", nonce)
         self._give_places()
+        self._answer(person)
 
     def _give_places(self) -> None:
         """Dana is told by mail, has yet to prove a number, and has a guardian."""
@@ -76,13 +85,32 @@ class Story:
                 session, self.cast.keyring, ruth, dana.id, "parent@example.org", "America/Denver"
             )
 
+    def _answer(self, person: Person) -> None:
+        """Given work with an answer, a word to it, how the plan went, and what came too late."""
+        cast, ruth = self.cast, self.cast.person("ruth")
+        self.given = given = stories.give(cast, source=stories.TWO_STEPS)
+        stories.unlock(cast, ruth, given, "first")
+        answers = {"best": "answered-well", "act": {"what": "planned-walk"}}
+        stories.send(cast, person, given, "first", answers)
+        stories.say(cast, ruth, given, "first", noticed="noticed-that")
+        stories.report(cast, person, given, "partly", "it-rained")
+        with cast.database.writing() as session:
+            nonce = new_nonce(cast.keyring, person.id, given)
+            late = {"best": "answered-late"}
+            modules.keep_for_author(session, cast.keyring, given, "first", late, nonce)
+
     def url(self, thread: Any) -> str:
         return self.cast.thread_url(thread)
+
+    @property
+    def step(self) -> str:
+        return f"/work/{short(self.given)}/steps/first"
 
     def shown_to_dana(self) -> set[str]:
         """What there is on all her pages, each of which is whole."""
         text = ""
-        for url in ("/", "/account", "/account/notices", self.url(self.sleep), self.url(self.work)):
+        threads = (self.url(self.sleep), self.url(self.work))
+        for url in ("/", "/account", "/account/notices", *threads, self.step):
             page = self.dana.open(url)
             assert page.status_code == 200, url
             assert "</main>" in page.text

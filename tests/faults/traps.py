@@ -39,6 +39,22 @@ SEND_STEPS = (
     "half answered",
     "answered",
 )
+# Saving a step of given work and leaving it behind. Its answer has no body to die in.
+SAVE_STEPS = (
+    "asked",
+    "turn",
+    "begun",
+    "storing the answers",
+    "ending the step",
+    "planning homework",
+    "page made",
+    "auditing",
+    "committing",
+    "in the commit",
+    "committed",
+    "turn over",
+    "answered",
+)
 TELL_STEPS = (
     "claiming",
     "storing the claim",
@@ -53,6 +69,9 @@ STATEMENTS = {
     "FROM threads": "reading the thread",
     "INSERT INTO messages": "storing the message",
     "UPDATE threads": "counting it",
+    "INSERT INTO responses": "storing the answers",
+    "INSERT INTO step_endings": "ending the step",
+    "FROM homework": "planning homework",
     "DELETE FROM drafts": "forgetting the draft",
     "INSERT INTO pointers": "storing the pointer",
     "INSERT INTO audit_entries": "auditing",
@@ -235,7 +254,7 @@ def run_web(bind: str) -> None:
 
 def main(folder: str, role: str, *arguments: str) -> None:
     if role == "web":
-        set_in_the_web(Traps(Path(folder), SEND_STEPS))
+        set_in_the_web(Traps(Path(folder), (*SEND_STEPS, *SAVE_STEPS)))
         run_web(*arguments)
     elif role == "worker":
         set_in_the_worker(Traps(Path(folder), TELL_STEPS))

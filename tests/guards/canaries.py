@@ -34,6 +34,7 @@ from portal.notifications.preferences import Choice
 from portal.notifications.services import set_address
 from tests import servers
 from tests.cast import NONCE, PASSPHRASE, TOKEN, Cast
+from tests.modules import stories
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"<code>([0-9A-Z-]{30,50})</code>")
@@ -217,6 +218,7 @@ def live(story: Story) -> None:
     _addresses_are_kept(story)
     _they_write(story, client, counsellor)
     _contacts_are_entered(story, client, counsellor)
+    _they_work(story)
     _words_come_late(story, client)
     _people_mistype(story)
     _keys_are_changed(story, client)
@@ -324,6 +326,38 @@ def _they_write(story: Story, client: Visitor, counsellor: Visitor) -> None:
     client.open(url)
     client.go("GET", f"{url}/new?after=0&{story.mark}={story.mark}", **{"HX-Request": "true"})
     client.go("GET", f"{url}/earlier?before={story.mark}")
+
+
+def _they_work(story: Story) -> None:
+    """Dana answers what Ruth gives her; some of it comes when she has been signed out."""
+    work = stories.give(story.cast, source=stories.TWO_STEPS)
+    stories.unlock(story.cast, story.cast.person("ruth"), work, "first")
+    dana, ruth, url = story.visitor("dana"), story.visitor("ruth"), f"/work/{short(work)}"
+    first, late = f"{url}/steps/first", story.visitor()
+    answers: dict[str, Any] = {
+        "a.best": story.said("an answer"),
+        "a.act.what": story.said("a plan"),
+    }
+    dana.open(first)
+    late.page = dana.page
+    dana.post(f"{first}/draft", htmx=True, **answers)
+    dana.open(first)
+    dana.post(first, action="next", **answers)
+    dana.open(f"{url}/steps/second")
+    half: dict[str, Any] = {"a.more": story.said("half"), "action": "save"}
+    dana.post(f"{url}/steps/second", **half)
+    ruth.open(url)
+    words: dict[str, Any] = {
+        "f.best": story.said("beside it"),
+        "s.noticed": story.said("seen"),
+        "action": "send",
+    }
+    assert ruth.post(f"{first}/feedback", **words | {"s.task": story.said("next")}).status == 200
+    dana.open("/")
+    report: dict[str, Any] = {"action": "not_yet", "obstacle": story.said("rain")}
+    assert dana.post(f"{url}/homework/act", **report).status == 200
+    too_late: dict[str, Any] = {"a.best": story.said("too late"), "action": "next"}
+    assert late.post(first, **too_late).status == 401
 
 
 def _words_come_late(story: Story, client: Visitor) -> None:

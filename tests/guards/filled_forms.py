@@ -30,6 +30,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
     again = {"user_name": user_name, "passphrase": NEW_PASSPHRASE, "recovery_code": OTHER_CODE}
     text = {"text": "typed words", "action": "send"}
     new = text | {"subject": "typed subject"}
+    answers = {"a.best": "typed words", "based_on": "1"}
     fields: dict[str, dict[str, str]] = {
         "accounts.enter": {"user_name": user_name, "passphrase": PASSPHRASE},
         "accounts.sign_out": {},
@@ -67,6 +68,19 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "home.disable": {},
         "home.enable": {},
         "home.invite_again": {},
+        "modules.give": {"starts": "2026-03-02", "pace": "in_order"}
+        | _nonce(world, role, ids, "engagement_id"),
+        "modules.answer": answers | {"action": "next"} | _nonce(world, role, ids, "work_id"),
+        "modules.save_draft": answers | _nonce(world, role, ids, "work_id"),
+        "modules.kept": {"action": "restore"},
+        "modules.submit": {},
+        "modules.complete": {},
+        "modules.report": {"action": "done"} | _nonce(world, role, ids, "work_id"),
+        "modules.give_feedback": {"s.noticed": "typed words", "action": "send"}
+        | _nonce(world, role, ids, "work_id"),
+        "modules.unlock": {},
+        "modules.withdraw": {},
+        "modules.see_misses": {},
         "threads.write": text | _nonce(world, role, ids, "thread_id"),
         "threads.save_draft": text | _nonce(world, role, ids, "thread_id"),
         "threads.kept": {"action": "restore"},

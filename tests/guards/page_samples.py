@@ -1,6 +1,7 @@
 """Every page that a person can see, filled as richly as its view may fill it."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,8 +10,9 @@ from flask import Flask, render_template
 from flask_babel import LazyString
 
 from portal.core.assets import init_assets
-from portal.core.html import init_html, text_to_html
+from portal.core.html import authors_text, init_html, text_to_html
 from portal.core.i18n import LANGUAGES, day_name, init_i18n
+from portal.modules.pages import Block, Control, Option
 from portal.threads.pages import MessageView
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +121,13 @@ THREADS = [
     listed("The other thing, and a rather long subject line that has to wrap", "opened"),
     listed("School", "answered", last_is_mine=True),
     listed("First weeks", "closed"),
+]
+WORK_URL = "/work/AZq3vXb1cO2Zr8kQ0m9TqA"
+GIVEN_WORK = [
+    SimpleNamespace(
+        url=WORK_URL, title="Ride the urge", says="New for you", is_new=True, has_kept=True
+    ),
+    SimpleNamespace(url=WORK_URL, title="Better sleep", says="Sent", is_new=False, has_kept=False),
 ]
 SESSIONS = [
     SimpleNamespace(id="s1", started_at=START, seen_at=START, device="Android phone", current=True),
@@ -300,7 +309,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "threads": (
-        "threads/index.html",
+        "home/client.html",
         {
             "person": CLIENT,
             "threads": THREADS,
@@ -312,7 +321,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "threads-none": (
-        "threads/index.html",
+        "home/client.html",
         {"person": CLIENT, "threads": [], "new_url": "/new", "reading_url": "/reading"},
     ),
     "thread": ("threads/show.html", open_thread()),
@@ -412,6 +421,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "team": TEAM,
             "people": PEOPLE,
             "add_url": "/add",
+            "work": GIVEN_WORK,
+            "give_url": "/give",
             "contact_url": "/contact",
         },
     ),
@@ -547,6 +558,217 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
+TASKS = [
+    SimpleNamespace(
+        what="Walk to the lake", when="Saturday", url=f"{WORK_URL}/homework/act", nonce="n", id="t1"
+    )
+]
+SAID = [{"by": "Dana Reyes", "at": START, "text": PROSE[0]}]
+WHOLE = [{"by": "Dana Reyes", "at": START, "noticed": PROSE[1], "link": PROSE[2], "task": PROSE[3]}]
+CHOICES = (Option("yes", "Yes", True), Option("no", "No", False))
+
+
+def asked(kind: str, name: str, **more: Any) -> Block:
+    control = Control(kind, f"a.{name}", f"About {name}?", **more)
+    return Block("ask", groups=((control,),), said=tuple(SAID), other="You also wrote: no")
+
+
+def step(**more: object) -> dict[str, Any]:
+    """What the page of a step gets on an ordinary day."""
+    return {
+        "person": CLIENT,
+        "title": "An urge is a wave",
+        "overview_url": WORK_URL,
+        "url": f"{WORK_URL}/steps/wave",
+        "back_url": f"{WORK_URL}/steps/before",
+        "number": 2,
+        "count": 8,
+        "minutes": 4,
+        "blocks": [
+            Block("html", authors_text(PROSE[0])),
+            Block("example", authors_text(PROSE[1])),
+            Block("told", text_to_html(PROSE[2]), "You wrote"),
+            asked("long", "best", value="The walk", longest=4000, help="A guess is fine."),
+            asked("list", "mood", options=CHOICES, ends="0 = low"),
+            asked("one", "alone", options=CHOICES),
+            asked("many", "helped", options=CHOICES),
+            asked("text", "hours", value="7", mode="decimal", ends="hours"),
+            Block(
+                "group",
+                label="My plan",
+                groups=((Control("text", "a.act.what", "What?"),),),
+                help="Small is good.",
+            ),
+        ],
+        "has_gate": False,
+        "whole": WHOLE,
+        "nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0",
+        "based_on": 3,
+        "saved_at": START,
+        "kept": {"at": START, "rows": [{"label": "What was good?", "text": PROSE[0]}]},
+        "gate": "soft",
+        "may_answer": True,
+        "problem": None,
+        "after": {"alarms": [], "reply": authors_text(PROSE[3]), "shrink_url": "/shrink"},
+    } | more
+
+
+ANSWER = {
+    "id": "best", "label": "What was good?", "text": "The walk", "before": "Little",
+    "other": "The lake", "said": SAID, "typed": "",
+}  # fmt: skip
+TEAM_STEP = {
+    "id": "wave", "title": "An urge is a wave", "says": "Sent", "at": START, "unlock_url": None,
+    "unlock_note": "", "whole": WHOLE, "url": f"{WORK_URL}/steps/wave/feedback", "is_open": True,
+    "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
+    "task": "",
+}  # fmt: skip
+GIVE: dict[str, Any] = {
+    "person": CLINICIAN,
+    "title": "Ride the urge",
+    "summary": "Learn to let an urge rise and pass.",
+    "client_name": "Rosa Delgado",
+    "url": "/give",
+    "nonce": "n",
+    "starts": "2026-03-02",
+    "pace": "weekly",
+    "paces": {"free": "In any order", "weekly": "One step a week"},
+    "gates": {"free": "Goes on at once", "hold": "Waits"},
+    "problem": None,
+    "steps": [
+        {
+            "id": "wave", "title": "An urge is a wave", "unlock_note": "Talk first.",
+            "parts": [authors_text(PROSE[0])], "questions": ["What was good?"], "gate": "hold",
+        }
+    ],
+}  # fmt: skip
+PAGES |= {
+    "home-work": (
+        "home/client.html",
+        {
+            "person": CLIENT,
+            "threads": THREADS,
+            "new_url": "/new",
+            "work": GIVEN_WORK,
+            "homework": TASKS,
+        },
+    ),
+    "step": ("modules/step.html", step()),
+    "step-problem": (
+        "modules/step.html",
+        step(
+            problem="Something is still open.",
+            blocks=[
+                asked("long", "best", wrong="Please answer this one.", longest=4000),
+                asked("one", "alone", wrong="Please answer this one.", options=CHOICES),
+            ],
+        ),
+    ),
+    "step-gate": (
+        "modules/step.html",
+        step(
+            has_gate=True,
+            gate="hold",
+            blocks=[
+                replace(asked("one", "gate", options=CHOICES), kind="gate"),
+                asked("long", "best", longest=4000),
+            ],
+        ),
+    ),
+    "step-read": ("modules/step.html", step(may_answer=False, blocks=[], kept=None, after=None)),
+    "work": (
+        "modules/show.html",
+        {
+            "person": CLIENT,
+            "title": "Ride the urge",
+            "summary": "Learn to let an urge rise and pass.",
+            "state": "revision_asked",
+            "steps": [
+                SimpleNamespace(title="An urge is a wave", url="/s/1", says="Sent", minutes=4),
+                SimpleNamespace(title="The log", url="", says="Comes later", minutes=3),
+            ],
+            "go_on_url": "/s/1",
+            "is_begun": True,
+            "submit_url": f"{WORK_URL}/submit",
+            "complete_url": None,
+            "after": {
+                "alarms": [authors_text(PROSE[0])],
+                "reply": authors_text(PROSE[1]),
+                "shrink_url": "",
+            },
+        },
+    ),
+    "work-team": (
+        "modules/team.html",
+        {
+            "person": CLINICIAN,
+            "title": "Ride the urge",
+            "client_name": "Rosa Delgado",
+            "client_url": "/c/1",
+            "state_says": "Sent",
+            "waiting_since": START,
+            "problem": None,
+            "homework": [
+                {"what": "Walk", "reports": [{"at": START, "says": "Not yet", "obstacle": "Rain"}]}
+            ],
+            "seen_url": "/seen",
+            "steps": [
+                TEAM_STEP,
+                TEAM_STEP
+                | {
+                    "id": "log",
+                    "url": None,
+                    "unlock_url": "/open",
+                    "unlock_note": "Talk first.",
+                },
+            ],
+            "may_ask_again": True,
+            "complete_url": "/complete",
+            "withdraw_url": "/withdraw",
+        },
+    ),
+    "choose-work": (
+        "modules/choose.html",
+        {
+            "person": CLINICIAN,
+            "client_name": "Rosa Delgado",
+            "modules": [
+                {
+                    "url": "/m/1",
+                    "title": "Ride the urge",
+                    "summary": "Let it pass.",
+                    "steps": 7,
+                    "minutes": 29,
+                    "is_worksheet": False,
+                },
+                {
+                    "url": "/m/2",
+                    "title": "Sleep diary",
+                    "summary": "Each morning.",
+                    "steps": 1,
+                    "minutes": 3,
+                    "is_worksheet": True,
+                },
+            ],
+        },
+    ),
+    "give-work": ("modules/give.html", GIVE),
+    "give-work-wrong": ("modules/give.html", GIVE | {"problem": "Please choose a day to begin."}),
+    "error-boxes": (
+        "errors/error.html",
+        {
+            "person": CLIENT,
+            "heading": "We could not save this yet",
+            "text": "Your words are still here. Please wait a minute and try again.",
+            "kept": None,
+            "kept_fields": {"nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0"},
+            "boxes": [("a.best", PROSE[0])],
+            "action": "next",
+            "retry_url": f"{WORK_URL}/steps/wave",
+        },
+    ),
+}
+
 FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "sent": (
         "threads/_sent.html",
@@ -562,6 +784,8 @@ FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "saved": ("threads/_saved.html", {"composer": composer(saved_at=START)}),
     "older": ("threads/_older.html", open_thread()),
+    "step-saved": ("modules/_saved.html", {"saved_at": START}),
+    "step-open": ("modules/_problem.html", {"problem": PROSE[0], "labels": [PROSE[1], PROSE[2]]}),
 }
 
 

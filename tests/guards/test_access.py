@@ -57,6 +57,9 @@ POST /clients/<id:engagement_id>/threads/new/kept        in    303  303  303  40
 GET  /clients/invite                                     in    404  200  200  404  -
 POST /clients/invite                                     in    404  200  200  404  -
 GET  /delivery                                           in    404  404  404  200  -
+GET  /clients/<id:engagement_id>/work/new                in    404  200  200  404  404 404 404 404
+GET  /clients/<id:engagement_id>/work/new/<module_id>    in    404  200  200  404  404 404 404 404
+POST /clients/<id:engagement_id>/work/new/<module_id>    in    404  303  303  404  404 404 404 404
 GET  /invitation                                         200   200  200  200  200  -
 POST /invitation                                         200   200  200  200  200  -
 POST /invitation/accept                                  303   303  303  303  303  -
@@ -87,6 +90,18 @@ POST /threads/<id:thread_id>/kept                        in    303  303  303  40
 POST /threads/<id:thread_id>/messages/<int:seq>/take-back in   303  303  303  404  404 404 404 404
 GET  /threads/<id:thread_id>/new                         in    200  200  200  404  404 404 404 404
 POST /threads/<id:thread_id>/no-reply-needed             in    303  303  303  404  404 404 404 404
+GET  /work/<id:work_id>                                  in    200  200  200  404  404 404 404 404
+POST /work/<id:work_id>/complete                         in    409  409  409  404  404 404 404 404
+POST /work/<id:work_id>/homework/<prompt_id>             in    303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/seen                             in    404  303  303  404  404 404 404 404
+GET  /work/<id:work_id>/steps/<step_id>                  in    200  404  404  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>                  401   303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/draft            401   303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/feedback         in    404  303  303  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/kept             in    303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/open             in    404  303  303  404  404 404 404 404
+POST /work/<id:work_id>/submit                           in    303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/withdraw                         in    404  303  303  404  404 404 404 404
 """
 
 

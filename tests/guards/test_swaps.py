@@ -19,13 +19,13 @@ from portal.core import clock
 from portal.core.crypto import KeyPair
 from portal.core.database import Base
 from portal.core.ids import short
+from portal.core.nonces import new_nonce
 from portal.notifications.models import Address, Channel, Pointer, State
 from portal.notifications.outgoing import deliver
 from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.access import thread_for
 from portal.threads.models import Draft, KeptText, Message, Thread
-from portal.threads.nonces import new_nonce
 from portal.vault.keys import seal_grant
 from portal.vault.models import Grant, Vault
 from tests.cast import PASSPHRASE, Cast
@@ -434,6 +434,8 @@ def pages_of(world: World) -> list[tuple[str, str]]:
     return [
         *[("client", url) for url in ("/", world.thread_url(threads_["client"]), "/account")],
         ("client", "/account/notices"),
+        *[(role, f"/work/{short(world.work['dana'])}") for role in ("client", "clinician")],
+        ("client", f"/work/{short(world.work['dana'])}/steps/first"),
         *[("client", url) for url in (f"{dana}/reading", f"{dana}/threads/new")],
         *[("clinician", url) for url in ("/", dana, world.thread_url(threads_["clinician"]))],
         *[("clinician", url) for url in ("/clients/invite", f"{dana}/reading", f"{dana}/contact")],
@@ -481,6 +483,7 @@ def _rows(world: World, table: Table, column: str) -> list[tuple[dict[str, Any],
     names = [one.name for one in table.primary_key.columns]
     rows = [({name: row[name] for name in names}, row[column]) for row in found if row[column]]
     own = {world.ids[name] for name in ROLES.values()} | set(world.threads.values())
+    own |= {world.work["dana"]}
     rows.sort(key=lambda row: not own & set(row[0].values()))
     assert rows
     return rows[:MOST_ROWS]

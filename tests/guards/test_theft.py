@@ -33,6 +33,7 @@ from portal.core import crypto
 from portal.core.crypto import Box, Unreadable, label
 from portal.core.database import Base
 from portal.core.keyring import Keyring, name_place
+from portal.modules import queries as work
 from portal.notifications import formats
 from portal.threads import queries
 from portal.threads.access import subject_place
@@ -280,6 +281,9 @@ class Thief:
             "epochs": lambda: escrow_place(clinic, row["vault_id"], row["number"]),
             "key_wraps": lambda: Owner(row["user_id"], clinic).place(row["kind"]),
             "kept_texts": lambda: queries.kept_label(clinic, row["place_id"], row["id"]),
+            "kept_answers": lambda: work.kept_label(
+                clinic, row["assignment_id"], row["step_id"], row["id"]
+            ),
             "browser_sessions": lambda: label(
                 "browser_sessions",
                 row["user_id"],
@@ -308,13 +312,29 @@ class Thief:
                 queries.draft_place(row["place_id"], row["author_id"]),
                 row["place_id"],
             ),
+            "responses": lambda: (
+                work.answers_place(
+                    row["assignment_id"], row["step_id"], row["seq"], row["author_id"]
+                ),
+                row["assignment_id"],
+            ),
+            "feedback": lambda: (
+                work.feedback_place(
+                    row["assignment_id"], row["step_id"], row["seq"], row["author_id"]
+                ),
+                row["assignment_id"],
+            ),
+            "homework_reports": lambda: (
+                work.report_place(row["assignment_id"], row["prompt_id"], row["seq"], row["by"]),
+                row["assignment_id"],
+            ),
         }
         place, where = ways[table]()
         epoch = row["subject_epoch"] if table == "threads" else row["epoch"]
         return OpenVault(self._vault(where), clinic, epoch, {})._label(place, epoch)
 
     def _vault(self, where: uuid.UUID) -> uuid.UUID:
-        owners = [*self.tables["threads"], *self.tables["engagements"]]
+        owners = [*self.tables["threads"], *self.tables["assignments"], *self.tables["engagements"]]
         found: uuid.UUID = next(row["vault_id"] for row in owners if row["id"] == where)
         return found
 

@@ -30,6 +30,9 @@ from portal.core import clock
 from portal.core.crypto import Argon2Cost
 from portal.core.database import Base
 from portal.core.ids import new_id, short
+from portal.core.nonces import Nonce, new_nonce
+from portal.modules import services as modules
+from portal.modules import shelf
 from portal.notifications.addresses import CODE_LASTS
 from portal.notifications.formats import seal_hint
 from portal.notifications.models import AddressProof, Channel, GuardianContact, HoldReason
@@ -37,15 +40,17 @@ from portal.notifications.ownership import hold
 from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.access import thread_for
-from portal.threads.nonces import Nonce, new_nonce
 from tests.cast import Browser, Cast
 from tests.conftest import make_config
 from tests.guards.filled_forms import CODE, RECOVERY_CODE, ROLES, filled
+from tests.modules import stories
 
 EVERYBODY = ("nobody", *ROLES)
 OBJECTS = ("own", "colleague", "removed", "elsewhere", "absent")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 Ids = dict[str, Any]
+# What addresses name inside of given work.
+IN_WORK = {"step_id": "first", "prompt_id": "act", "module_id": "two-steps"}
 
 # What changes with reading: the trail, how far somebody has read, when a browser was last seen.
 MARKS_OF_READING: dict[str, set[str]] = {
@@ -55,6 +60,8 @@ MARKS_OF_READING: dict[str, set[str]] = {
     "threads": {"client_opened_seq", "team_opened_seq"},
     "browser_sessions": {"seen_at"},
     "notices": {"seen_at"},
+    "assignments": {"state", "last_at"},
+    "assignment_states": {"*"},
 }
 THE_TRAIL: dict[str, set[str]] = {"audit_entries": {"*"}, "audit_checkpoints": {"*"}}
 
@@ -88,6 +95,7 @@ class World(Cast):
             self._keep_recovery_code(name)
         self._invite_walter()
         self._begin_threads()
+        self._give_work()
         self._remove_and_disable()
         self._write_and_leave()
         self._keep_contacts()
@@ -138,6 +146,38 @@ class World(Cast):
             "iris": self.begin_thread("luis", "iris"),
             "pavel": self.begin_thread("olga", "pavel"),
         }
+
+    def _give_work(self) -> None:
+        """Each client has work, of which the first step is sent and read, with words kept."""
+        self.work = {}
+        givers = {"dana": "ruth", "rosa": "luis", "iris": "luis", "pavel": "olga"}
+        for client, by in givers.items():
+            counsellor, reader = self.person(by), self.person(client)
+            work = stories.give(self, client, by, source=stories.TWO_STEPS)
+            stories.unlock(self, counsellor, work, "first")
+            answers = {"best": f"{client}'s answer", "act": {"what": "Walk"}}
+            stories.send(self, reader, work, "first", answers)
+            stories.say(self, counsellor, work, "first", beside={"best": "Read."})
+            stories.report(self, reader, work, "partly", "It rained")
+            with self.database.writing() as session:
+                nonce = new_nonce(self.keyring, reader.id, work)
+                kept = {"best": "kept answer"}
+                modules.keep_for_author(session, self.keyring, work, "first", kept, nonce)
+            self.work[client] = work
+        self.work["given"] = stories.give(self, source=stories.TWO_STEPS)
+        self.work["read"] = self._work_that_was_read()
+
+    def _work_that_was_read(self) -> uuid.UUID:
+        """Work of Dana's that she sent and Ruth read; what she planned did not happen twice."""
+        dana, ruth = self.person("dana"), self.person("ruth")
+        work = stories.give(self, source=stories.TWO_STEPS)
+        stories.unlock(self, ruth, work, "first")
+        stories.send(self, dana, work, "first", {"act": {"what": "Walk"}})
+        stories.send(self, dana, work, "second", {"more": "No"})
+        stories.say(self, ruth, work, "second")
+        for _ in range(2):
+            stories.report(self, dana, work, "not_yet")
+        return work
 
     def _remove_and_disable(self) -> None:
         """Ruth and Helen were on Iris's care team once; Vera may not sign in any more.
@@ -276,8 +316,10 @@ class World(Cast):
                 "user_id",
                 "session_id",
                 "contact_id",
+                "work_id",
             )
-            return {name: new_id() for name in names} | {"seq": 1, "name": "portal.0.css"}
+            fixed = {"seq": 1, "name": "portal.0.css"}
+            return {name: new_id() for name in names} | fixed | IN_WORK
         client = {"own": "dana", "colleague": "rosa", "removed": "iris", "elsewhere": "pavel"}
         member = {"own": "helen", "colleague": "sam", "removed": "ruth", "elsewhere": "nils"}
         user = {"own": "walter", "colleague": "luis", "removed": "vera", "elsewhere": "olga"}
@@ -290,6 +332,8 @@ class World(Cast):
             "user_id": self.ids[user[which]],
             "contact_id": self.guardians[client[which]],
             "session_id": sessions.get((role, which)) or sessions.get(("", which)) or new_id(),
+            "work_id": self.work[client[which]],
+            **IN_WORK,
             "seq": 1,
             "name": self.app.extensions["assets"].stylesheet.url.rpartition("/")[2],
         }
@@ -335,8 +379,10 @@ def a_world(
     began = clock.now()
     usual, Argon2Cost.__init__.__defaults__ = Argon2Cost.__init__.__defaults__, (64, 1)
     clock.set_clock(lambda: began)
+    library, shelf.LIBRARY = shelf.LIBRARY, stories.LIBRARY
     world = World(config, file)
     yield world, began
+    shelf.LIBRARY = library
     Argon2Cost.__init__.__defaults__ = usual
     world.database.dispose()
 

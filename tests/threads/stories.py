@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from portal.accounts.people import Person
+from portal.core.nonces import Nonce, new_nonce
 from portal.threads import queries, services
 from portal.threads.access import OpenThread, thread_for
-from portal.threads.nonces import Nonce, new_nonce
 from portal.threads.queries import MessageFacts
 from tests.cast import Cast
 

@@ -18,9 +18,10 @@ from hypothesis.stateful import (
 
 from portal.core import clock
 from portal.core.errors import Conflict, DomainError, Invalid, NotFound
+from portal.core.nonces import Nonce
+from portal.safety.words import cleaned
 from portal.threads import pages, queries
-from portal.threads.nonces import Nonce
-from portal.threads.services import ThreadClosed, cleaned
+from portal.threads.services import ThreadClosed
 from tests.cast import Cast
 from tests.threads import stories
 

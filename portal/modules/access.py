@@ -1,0 +1,144 @@
+"""Fetching given work and allowing it in one look-up: who holds a grant may see it, nobody else."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.people import Person
+from portal.core.errors import NotFound
+from portal.core.statements import Prepared
+from portal.modules.format.shapes import ModuleFile
+from portal.modules.models import Assignment, Pace, PublishedModule, State
+from portal.modules.shelves import module_of
+from portal.vault.keys import OpenVault, Sealed, open_vault
+from portal.vault.models import Grant, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """Given work that this person may see, with its vault opened."""
+
+    id: uuid.UUID
+    clinic_id: uuid.UUID
+    engagement_id: uuid.UUID
+    vault: OpenVault
+    is_stale: bool
+    module: ModuleFile
+    given_by: uuid.UUID
+    given_at: dt.datetime
+    starts_at: dt.datetime
+    pace: Pace
+    state: State
+    waiting_since: dt.datetime | None
+
+
+_FIND = Prepared(
+    select(
+        Assignment.id,
+        Assignment.clinic_id,
+        Assignment.engagement_id,
+        Assignment.vault_id,
+        Assignment.published_id,
+        Assignment.given_by,
+        Assignment.given_at,
+        Assignment.starts_at,
+        Assignment.pace,
+        Assignment.state,
+        Assignment.waiting_since,
+        Vault.epoch.label("newest"),
+        Vault.stale_since,
+        Grant.epoch,
+        Grant.sealed,
+    )
+    .join(Vault, Vault.id == Assignment.vault_id)
+    .join(
+        Grant,
+        (Grant.vault_id == Assignment.vault_id)
+        & (Grant.holder_id == bindparam("person"))
+        & Grant.ended_at.is_(None),
+    )
+    .where(Assignment.id == bindparam("work"), Assignment.clinic_id == bindparam("clinic"))
+)
+_LOCK = select(Assignment.id).where(Assignment.id == bindparam("work")).with_for_update()
+
+
+def work_for(
+    session: Session, person: Person, work_id: uuid.UUID, *, to_write: bool = False
+) -> OpenWork:
+    """The work, opened. Raises NotFound if it is not there or not theirs: the two are the same.
+
+    `to_write` locks its row until the end of the transaction.
+    """
+    if to_write and session.connection().dialect.name == "postgresql":
+        # A statement sees what was stored when it began: look only after the wait for the lock.
+        session.connection().execute(_LOCK, {"work": work_id})
+    rows = _FIND.all(session, person=person.id, work=work_id, clinic=person.clinic_id)
+    if not rows:
+        raise NotFound
+    row = rows[0]
+    grants = [Sealed(one.epoch, one.sealed) for one in rows]
+    return OpenWork(
+        row.id,
+        row.clinic_id,
+        row.engagement_id,
+        open_vault(person, row.vault_id, row.newest, grants),
+        row.stale_since is not None,
+        load(session, row.published_id),
+        row.given_by,
+        row.given_at,
+        row.starts_at,
+        row.pace,
+        row.state,
+        row.waiting_since,
+    )
+
+
+def team_work_for(
+    session: Session, person: Person, work_id: uuid.UUID, *, to_write: bool = False
+) -> OpenWork:
+    """For the care team only. Raises NotFound."""
+    if not person.is_clinical:
+        raise NotFound
+    return work_for(session, person, work_id, to_write=to_write)
+
+
+def clients_work_for(
+    session: Session, person: Person, work_id: uuid.UUID, *, to_write: bool = False
+) -> OpenWork:
+    """For the client whose work it is. Raises NotFound."""
+    if person.is_staff:
+        raise NotFound
+    return work_for(session, person, work_id, to_write=to_write)
+
+
+def load(session: Session, published_id: uuid.UUID) -> ModuleFile:
+    """A published module, read."""
+    return module_of(
+        published_id,
+        lambda wanted: session.scalars(
+            select(PublishedModule.source).where(PublishedModule.id == wanted)
+        ).one(),
+    )
+
+
+def grant_holders(session: Session, work_id: uuid.UUID) -> list[User]:
+    """Who may see given work: for a nonce that must be matched while nobody is signed in."""
+    return list(
+        session.scalars(
+            select(User)
+            .join(Grant, (Grant.holder_id == User.id) & Grant.ended_at.is_(None))
+            .join(Assignment, Assignment.vault_id == Grant.vault_id)
+            .where(Assignment.id == work_id)
+            .distinct()
+        )
+    )
+
+
+def load_of(session: Session, work_id: uuid.UUID) -> ModuleFile | None:
+    """The module of given work, whoever asks: it is what its author wrote, and nobody's answers."""
+    published_id = session.scalar(select(Assignment.published_id).where(Assignment.id == work_id))
+    return load(session, published_id) if published_id else None

@@ -1,0 +1,233 @@
+"""Work that is given: which module, how far it has come, what was answered, what was said to it."""
+
+import datetime as dt
+import enum
+import uuid
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.core.database import Base, words
+
+
+class PublishedModule(Base):
+    """One version of a module as its file holds it. It never changes: what was given stays."""
+
+    __tablename__ = "published_modules"
+    __table_args__ = (UniqueConstraint("clinic_id", "module_id", "version"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("clinics.id"))
+    module_id: Mapped[str]
+    version: Mapped[str]
+    source: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    published_by: Mapped[uuid.UUID]
+    published_at: Mapped[dt.datetime]
+
+
+class State(enum.StrEnum):
+    """Where given work stands. What may follow what is in `portal.modules.course`."""
+
+    ASSIGNED = "assigned"
+    OPENED = "opened"
+    IN_PROGRESS = "in_progress"
+    SUBMITTED = "submitted"
+    FEEDBACK_GIVEN = "feedback_given"
+    REVISION_ASKED = "revision_asked"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Pace(enum.StrEnum):
+    """When a step may be begun: any time, after the one before, or one a week."""
+
+    FREE = "free"
+    IN_ORDER = "in_order"
+    WEEKLY = "weekly"
+
+
+class Assignment(Base):
+    """A version of a module, given to a client. What lists need is kept here.
+
+    `waiting_since` is when the oldest thing came that the care team has not answered.
+    """
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        UniqueConstraint("given_by", "nonce"),
+        Index("ix_assignments_engagement", "engagement_id", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    engagement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("engagements.id"))
+    vault_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vaults.id"))
+    published_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("published_modules.id"))
+    given_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    given_at: Mapped[dt.datetime]
+    nonce: Mapped[uuid.UUID]
+    starts_at: Mapped[dt.datetime]
+    pace: Mapped[Pace] = mapped_column(words(Pace))
+    state: Mapped[State] = mapped_column(words(State))
+    last_at: Mapped[dt.datetime]
+    waiting_since: Mapped[dt.datetime | None]
+
+
+class StateChange(Base):
+    """Given work came into a state: who brought it there, and when. Numbered from 1."""
+
+    __tablename__ = "assignment_states"
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[uuid.UUID]
+    state: Mapped[State] = mapped_column(words(State))
+    by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[dt.datetime]
+
+
+class Gate(enum.StrEnum):
+    """Whether the client waits after a step until it has been read."""
+
+    FREE = "free"
+    SOFT = "soft"
+    HOLD = "hold"
+
+
+class StepTerms(Base):
+    """What was agreed for one step of given work. `opened_at`: a clinician unlocked it."""
+
+    __tablename__ = "step_terms"
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    step_id: Mapped[str] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    gate: Mapped[Gate] = mapped_column(words(Gate, 10))
+    opened_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    opened_at: Mapped[dt.datetime | None]
+
+
+class Response(Base):
+    """All answers of one step as one form left them. Numbered within the step; the last counts.
+
+    One form has one row, however often it is saved; another form, as on another device, makes
+    another row, and the earlier one stays. `based_on` is the number that the form was made from.
+    """
+
+    __tablename__ = "responses"
+    __table_args__ = (UniqueConstraint("author_id", "nonce"),)
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    step_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[uuid.UUID]
+    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    based_on: Mapped[int]
+    epoch: Mapped[int]
+    sealed: Mapped[bytes]
+    nonce: Mapped[uuid.UUID]
+    saved_at: Mapped[dt.datetime]
+
+
+class Ending(enum.StrEnum):
+    """How a client left a step behind."""
+
+    SENT = "sent"
+    NOT_NOW = "not_now"
+
+
+class StepEnding(Base):
+    """A client left a step behind: they sent it, or put it off. Numbered within given work.
+
+    `response_seq` is what they had answered then. `nonce` is the form's: it happens once.
+    """
+
+    __tablename__ = "step_endings"
+    __table_args__ = (UniqueConstraint("by", "nonce"),)
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[uuid.UUID]
+    step_id: Mapped[str]
+    how: Mapped[Ending] = mapped_column(words(Ending, 10))
+    response_seq: Mapped[int]
+    by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[dt.datetime]
+    nonce: Mapped[uuid.UUID]
+
+
+class Feedback(Base):
+    """What a clinician said to one step: beside its answers, and to the whole. Never changes.
+
+    `response_seq` is what they had read. Numbered within given work.
+    """
+
+    __tablename__ = "feedback"
+    __table_args__ = (UniqueConstraint("author_id", "nonce"),)
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[uuid.UUID]
+    step_id: Mapped[str]
+    response_seq: Mapped[int]
+    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    epoch: Mapped[int]
+    sealed: Mapped[bytes]
+    nonce: Mapped[uuid.UUID]
+    given_at: Mapped[dt.datetime]
+
+
+class KeptAnswers(Base):
+    """Answers that came when nobody was signed in any more, sealed to their author's public key."""
+
+    __tablename__ = "kept_answers"
+    __table_args__ = (
+        UniqueConstraint("author_id", "nonce"),
+        Index("ix_kept_answers_place", "author_id", "assignment_id", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"))
+    step_id: Mapped[str]
+    nonce: Mapped[uuid.UUID]
+    sealed: Mapped[bytes]
+    kept_at: Mapped[dt.datetime]
+
+
+class Homework(Base):
+    """What a client has planned to do. What it is stands in the answers it comes from.
+
+    `closed_at`: it was done, or is asked for no more. `missed_at`: it did not happen twice, and
+    the care team has not said yet that they saw it.
+    """
+
+    __tablename__ = "homework"
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    prompt_id: Mapped[str] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    step_id: Mapped[str]
+    planned_at: Mapped[dt.datetime]
+    closed_at: Mapped[dt.datetime | None]
+    missed_at: Mapped[dt.datetime | None]
+
+
+class HomeworkReport(Base):
+    """How it went, as the client says. Numbered within given work."""
+
+    __tablename__ = "homework_reports"
+    __table_args__ = (UniqueConstraint("by", "nonce"),)
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[uuid.UUID]
+    prompt_id: Mapped[str]
+    by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    epoch: Mapped[int]
+    sealed: Mapped[bytes]
+    nonce: Mapped[uuid.UUID]
+    at: Mapped[dt.datetime]

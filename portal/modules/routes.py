@@ -1,0 +1,276 @@
+"""URLs and views of a client's own work: its steps, what is answered, and homework."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from portal.accounts.browser import clinic, person, person_or_none, rescued_by
+from portal.core import audit, clock, wording
+from portal.core.database import at_the_end
+from portal.core.errors import Conflict, Invalid
+from portal.core.failures import show_failure
+from portal.core.nonces import Nonce
+from portal.core.web import (
+    db,
+    fragment,
+    installation,
+    nothing_new,
+    page,
+    send_to,
+    unit,
+    wants_fragment,
+)
+from portal.modules import pages, queries, services, team_pages
+from portal.modules.access import OpenWork, clients_work_for, load_of, work_for
+from portal.modules.course import Standing
+from portal.modules.format.shapes import Step
+from portal.modules.forms import filled_fields, typed_answers
+from portal.modules.models import Ending, State
+from portal.modules.services import Form, Saved
+
+bp = Blueprint("modules", __name__)
+
+ENDINGS = {"next": Ending.SENT, "later": Ending.NOT_NOW}
+
+
+def number_of(typed: str) -> int:
+    """A number that a page was made from; ValueError for one that it cannot have been."""
+    number = int(typed)
+    if not 0 <= number < 2**31:
+        raise ValueError
+    return number
+
+
+def nonce_of_form() -> Nonce | None:
+    return Nonce.parse(request.form.get("nonce", ""))
+
+
+def note_opening(work: OpenWork) -> None:
+    reader = person()
+    at_the_end(db(), lambda session: services.mark_opened(session, reader, work.id))
+    audit.note(db(), reader.clinic_id, reader.id, "work:open", work.id)
+
+
+@bp.get("/work/<id:work_id>")
+def show(work_id: uuid.UUID) -> Response:
+    work = work_for(db(), person(), work_id)
+    note_opening(work)
+    if person().is_staff:
+        return page(
+            "modules/team.html", **team_pages.work_page(db(), installation.keyring, person(), work)
+        )
+    return _overview(work)
+
+
+def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
+    """The steps of the work; after one was left, what is to be said to that first."""
+    found = queries.progress(db(), work)
+    step = left or _left_step(work)
+    going_on = found.course.next_open()
+    may_answer = work.state in (
+        State.ASSIGNED,
+        State.OPENED,
+        State.IN_PROGRESS,
+        State.REVISION_ASKED,
+    )
+    return page(
+        "modules/show.html",
+        title=pages.say(work.module.title),
+        summary=pages.say(work.module.summary),
+        state=work.state.value,
+        steps=pages.place_rows(work, found),
+        go_on_url=pages.step_url(work.id, going_on.step.id) if going_on and may_answer else None,
+        is_begun=found.has_sent,
+        submit_url=_url_if(may_answer and found.has_sent and _is_left(found), work, "submit"),
+        complete_url=_url_if(work.state is State.FEEDBACK_GIVEN, work, "complete"),
+        after=pages.after_step(work, step, found.answers) if step else None,
+    )  # fmt: skip
+
+
+def _is_left(found: queries.Progress) -> bool:
+    """Nothing is open any more that was not put off."""
+    return all(place.standing in (Standing.DONE, Standing.PUT_OFF) for place in found.course.places)
+
+
+def _url_if(condition: bool, work: OpenWork, action: str) -> str | None:
+    return f"{pages.work_url(work.id)}/{action}" if condition else None
+
+
+def _left_step(work: OpenWork) -> Step | None:
+    """The step that somebody comes from."""
+    step_id = request.args.get("from", "")
+    return next((step for step in work.module.steps if step.id == step_id), None)
+
+
+@bp.get("/work/<id:work_id>/steps/<step_id>")
+def show_step(work_id: uuid.UUID, step_id: str) -> Response:
+    work = clients_work_for(db(), person(), work_id)
+    step = services.step_of(work, step_id)
+    note_opening(work)
+    return _step_page(work, step)
+
+
+def _step_page(
+    work: OpenWork, step: Step, *, saved: Saved | None = None, status: int = 200
+) -> Response:
+    found = queries.progress(db(), work)
+    place = found.course.of(step.id)
+    if saved is None and (place is None or not place.standing.may_be_answered):
+        return _overview(work)
+    is_again = saved is not None and status != 200
+    fields = request.form if is_again else filled_fields(step, found.answers)
+    came_from = _left_step(work)
+    context = pages.step_page(
+        db(), installation.keyring, person(), work, step, fields, wrong=_wrong(saved),
+    )  # fmt: skip
+    return page(
+        "modules/step.html",
+        status=status,
+        may_answer=work.state not in (State.SUBMITTED, State.FEEDBACK_GIVEN, State.COMPLETED),
+        problem=_problem(saved),
+        after=pages.after_step(work, came_from, found.answers) if came_from else None,
+        **context,
+    )
+
+
+def _wrong(saved: Saved | None) -> dict[str, str]:
+    if saved is None:
+        return {}
+    return {one.id: "answer_missing" for one in saved.missing} | dict(saved.wrong)
+
+
+def _problem(saved: Saved | None) -> str | None:
+    if saved is None or not (saved.is_shut or saved.missing or saved.wrong):
+        return None
+    return wording.say("work_shut" if saved.is_shut else "answers_missing")
+
+
+def rescue(work_id: uuid.UUID, step_id: str) -> Response:
+    """Answers that came without their session: kept, sealed, for the one who was given the form."""
+    nonce, back_to = nonce_of_form(), pages.step_url(work_id, step_id)
+    unit().write()
+    module = load_of(db(), work_id)
+    step = next((one for one in module.steps if one.id == step_id), None) if module else None
+    author = None
+    if nonce is not None and step is not None:
+        typed = typed_answers(step, request.form)
+        author = services.keep_for_author(
+            db(), installation.keyring, work_id, step_id, typed.answers, nonce
+        )
+    signed_in = person_or_none()
+    if author is None:
+        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
+    if signed_in is not None and author.id == signed_in.id:
+        return send_to(back_to)
+    if wants_fragment():
+        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
+    return page(
+        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
+        problem=None, scripts=False,
+    )  # fmt: skip
+
+
+@bp.post("/work/<id:work_id>/steps/<step_id>")
+@rescued_by(rescue)
+def answer(work_id: uuid.UUID, step_id: str) -> Response:
+    ending = ENDINGS.get(request.form.get("action", ""))
+    saved = _save(work_id, step_id, ending)
+    if ending is None or saved.is_shut or saved.missing or saved.wrong:
+        return _saved_so_far(saved)
+    return _go_on(saved)
+
+
+def _save(
+    work_id: uuid.UUID, step_id: str, ending: Ending | None, *, is_draft: bool = False
+) -> Saved:
+    work = clients_work_for(db(), person(), work_id)
+    typed = typed_answers(services.step_of(work, step_id), request.form)
+    based_on = request.form.get("based_on", 0, type=number_of)
+    form = Form(typed.answers, typed.wrong, nonce_of_form(), based_on, is_draft)
+    return services.save(
+        db(), installation.keyring, clinic(), person(), work_id, step_id, form, ending=ending
+    )
+
+
+def _saved_so_far(saved: Saved) -> Response:
+    """The answer to “Save”; or the page once more, with what is wrong or still open on it."""
+    problem = _problem(saved)
+    if problem is None:
+        if wants_fragment():
+            return fragment("modules/_saved.html", saved_at=clock.now())
+        return send_to(pages.step_url(saved.work.id, saved.step.id))
+    if wants_fragment():
+        labels = [pages.say(one.label) for one in saved.step.questions if one.id in _wrong(saved)]
+        return fragment("modules/_problem.html", status=422, problem=problem, labels=labels)
+    return _step_page(saved.work, saved.step, saved=saved, status=409 if saved.is_shut else 422)
+
+
+def _go_on(saved: Saved) -> Response:
+    """To the next step that is open; to the overview if there is none, or somebody is in danger."""
+    found = queries.progress(db(), saved.work)
+    after = pages.after_step(saved.work, saved.step, found.answers)
+    going_on = found.course.next_open()
+    to = pages.work_url(saved.work.id)
+    if going_on and not after["alarms"] and saved.work.state is State.IN_PROGRESS:
+        to = pages.step_url(saved.work.id, going_on.step.id)
+    return send_to(f"{to}?from={saved.step.id}")
+
+
+@bp.post("/work/<id:work_id>/steps/<step_id>/draft")
+@rescued_by(rescue)
+def save_draft(work_id: uuid.UUID, step_id: str) -> Response:
+    saved = _save(work_id, step_id, None, is_draft=True)
+    if not wants_fragment():
+        return send_to(pages.step_url(work_id, step_id))
+    if not saved.changed:
+        return nothing_new()
+    return fragment("modules/_saved.html", saved_at=clock.now())
+
+
+@bp.post("/work/<id:work_id>/steps/<step_id>/kept")
+def kept(work_id: uuid.UUID, step_id: str) -> Response:
+    services.step_of(clients_work_for(db(), person(), work_id), step_id)
+    if request.form.get("action") == "restore":
+        services.restore_kept(db(), clinic(), person(), work_id, step_id)
+    else:
+        services.discard_kept(db(), person(), work_id, step_id)
+    return send_to(pages.step_url(work_id, step_id))
+
+
+@bp.post("/work/<id:work_id>/submit")
+def submit(work_id: uuid.UUID) -> Response:
+    return do(work_id, lambda: services.submit(db(), person(), work_id))
+
+
+@bp.post("/work/<id:work_id>/complete")
+def complete(work_id: uuid.UUID) -> Response:
+    return do(work_id, lambda: services.complete(db(), person(), work_id))
+
+
+def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:
+    try:
+        deed()
+    except Conflict as conflict:
+        return show_failure(wording.say(str(conflict.details.get("reason", conflict.code))), 409)
+    return send_to(pages.work_url(work_id))
+
+
+@bp.post("/work/<id:work_id>/homework/<prompt_id>")
+def report(work_id: uuid.UUID, prompt_id: str) -> Response:
+    try:
+        services.report(
+            db(), installation.keyring, clinic(), person(), work_id, prompt_id,
+            outcome=request.form.get("action", ""), obstacle=request.form.get("obstacle", ""),
+            nonce=nonce_of_form(),
+        )  # fmt: skip
+    except Invalid as invalid:
+        return show_failure(words_for(invalid), 422)
+    return send_to(url_for("home.index"))
+
+
+def words_for(invalid: Invalid) -> str:
+    code = next((str(one) for name, one in invalid.details.items() if name != "over"), None)
+    over: Any = invalid.details.get("over")
+    return wording.say(code or invalid.code, **({"over": over} if over else {}))

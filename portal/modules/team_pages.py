@@ -1,0 +1,220 @@
+"""What the care team sees of given work: answers, what changed, a place to say something."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal.accounts.people import Person
+from portal.caseload.access import engagement_for_team
+from portal.core.html import authors_text
+from portal.core.ids import short
+from portal.core.keyring import Keyring
+from portal.core.nonces import new_nonce
+from portal.modules import pages, queries, shelf
+from portal.modules.access import OpenWork
+from portal.modules.course import OVER
+from portal.modules.format.shapes import Kind, ModuleFile, Question, Step
+from portal.modules.models import Ending, State
+from portal.modules.pages import say, shown
+from portal.modules.queries import Answered, Progress, Said
+from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
+
+LONGEST_LINK = 60
+Typed = Mapping[str, Any]
+
+
+def work_page(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work: OpenWork,
+    *,
+    problem: str | None = None,
+    typed: tuple[str, Typed] | None = None,
+) -> dict[str, Any]:
+    """The work with its answers. `typed`: for which step feedback was typed that did not pass."""
+    found = queries.progress(session, work)
+    said = queries.feedback_on(session, keyring, work)
+    engagement = engagement_for_team(session, keyring, person, work.engagement_id)
+    tasks = queries.homework_of(session, work.vault, [work.id])
+    url, words = pages.work_url(work.id), dict([typed] if typed else [])
+    nonce = str(new_nonce(keyring, person.id, work.id))
+    return {
+        "title": say(work.module.title),
+        "client_name": engagement.client_name,
+        "client_url": f"/clients/{short(work.engagement_id)}",
+        "state_says": TEAM_STATES[work.state.value],
+        "waiting_since": work.waiting_since,
+        "homework": [_task(task) for task in tasks],
+        "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
+        "steps": [
+            _step(session, work, found, step, said, words.get(step.id, {}), nonce)
+            for step in work.module.steps
+            if found.course.of(step.id) or step.id in found.endings
+        ],
+        "may_ask_again": work.state is State.SUBMITTED,
+        "complete_url": f"{url}/complete" if work.state is State.FEEDBACK_GIVEN else None,
+        "withdraw_url": f"{url}/withdraw" if work.state not in OVER else None,
+        "problem": problem,
+    }
+
+
+def _task(task: queries.Task) -> dict[str, Any]:
+    return {
+        "what": task.plan.get("what", ""),
+        "reports": [
+            {"at": one.at, "says": OUTCOMES[one.outcome], "obstacle": one.obstacle}
+            for one in task.reports
+        ],
+    }
+
+
+def _step(
+    session: Session,
+    work: OpenWork,
+    found: Progress,
+    step: Step,
+    all_said: list[Said],
+    words: Typed,
+    nonce: str,
+) -> dict[str, Any]:
+    mark, place = found.marks[step.id], found.course.of(step.id)
+    said = [one for one in all_said if one.step_id == step.id]
+    is_sent = mark.ending is Ending.SENT
+    url = pages.step_url(work.id, step.id)
+    return {
+        "id": step.id,
+        "title": say(step.title),
+        "says": pages.standing_says(place) if place else "",
+        "at": found.endings[step.id].at if step.id in found.endings else None,
+        "unlock_url": f"{url}/open" if step.clinician_unlocks and not mark.is_unlocked else None,
+        "unlock_note": say(step.unlock_note),
+        "whole": pages.on_the_whole(work, said, found.answers),
+        "url": f"{url}/feedback" if is_sent else None,
+        "is_open": is_sent,
+        "nonce": nonce,
+        "rows": _rows(session, work, found, step, said, words) if is_sent else [],
+        "links": _links(work, found, step),
+        "noticed": words.get("s.noticed", ""),
+        "task": words.get("s.task", ""),
+    }
+
+
+def _rows(
+    session: Session,
+    work: OpenWork,
+    found: Progress,
+    step: Step,
+    said: list[Said],
+    typed: Typed,
+) -> list[dict[str, Any]]:
+    """What was sent, what it was when somebody last read it, and what another device said."""
+    revisions = queries.revisions(session, work, step.id)
+    sent_seq = found.endings[step.id].response_seq
+    until_sent = [one for one in revisions if one.seq <= sent_seq]
+    now = _numbered(until_sent, sent_seq)
+    read_seq = max((one.response_seq for one in said if one.response_seq < sent_seq), default=None)
+    before = None if read_seq is None else _numbered(until_sent, read_seq)
+    rivals = queries.rivals(until_sent)
+    return [
+        {
+            "id": question.id,
+            "label": say(question.label),
+            "text": shown(question, now.get(question.id)) or "–",
+            "before": _before(question, before, now),
+            "other": _others(question, rivals),
+            "said": pages.beside(said, question.id),
+            "typed": typed.get(f"f.{question.id}", ""),
+        }
+        for question in step.questions
+    ]
+
+
+def _numbered(found: list[Answered], seq: int) -> dict[str, Any]:
+    return next((one.answers or {} for one in found if one.seq == seq), {})
+
+
+def _before(question: Question, before: dict[str, Any] | None, now: dict[str, Any]) -> str | None:
+    """What was answered when feedback was last given, if it has changed since."""
+    if before is None or before.get(question.id) == now.get(question.id):
+        return None
+    return shown(question, before.get(question.id)) or "–"
+
+
+def _others(question: Question, rivals: list[Answered]) -> str:
+    answers = (shown(question, (one.answers or {}).get(question.id)) for one in rivals)
+    return "\n".join(one for one in answers if one)
+
+
+def _links(work: OpenWork, found: Progress, step: Step) -> list[dict[str, str]]:
+    """Earlier answers to point to."""
+    links = []
+    for earlier in work.module.steps[: work.module.steps.index(step) + 1]:
+        mark = found.marks[earlier.id]
+        for row in pages.answer_rows(earlier, found.answers) if mark.ending is Ending.SENT else []:
+            text = f"{row['label']} {row['text']}".replace("\n", " ")
+            links.append({"id": row["id"], "text": _short(text)})
+    return links
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_LINK else f"{text[: LONGEST_LINK - 1]}…"
+
+
+def choose_page(engagement_id: uuid.UUID, client_name: str) -> dict[str, Any]:
+    """Everything that can be given."""
+    url = f"/clients/{short(engagement_id)}/work/new"
+    found = [shelf.load(name) for name in shelf.names()]
+    return {
+        "client_name": client_name,
+        "modules": [
+            {
+                "url": f"{url}/{module.id}",
+                "title": say(module.title),
+                "summary": say(module.summary),
+                "steps": len(module.steps),
+                "minutes": module.minutes,
+                "is_worksheet": module.kind is Kind.WORKSHEET,
+            }
+            for module in sorted(found, key=lambda one: (one.kind.value, say(one.title)))
+        ],
+    }
+
+
+def give_page(
+    module: ModuleFile,
+    *,
+    url: str,
+    client_name: str,
+    nonce: str,
+    today: dt.date,
+    typed: Mapping[str, str],
+    problem: str | None = None,
+) -> dict[str, Any]:
+    """What is in a module, and how it is to be given."""
+    return {
+        "title": say(module.title),
+        "summary": say(module.summary),
+        "client_name": client_name,
+        "url": url,
+        "nonce": nonce,
+        "starts": typed.get("starts", today.isoformat()),
+        "pace": typed.get("pace", "in_order"),
+        "paces": PACES,
+        "gates": GATES,
+        "problem": problem,
+        "steps": [
+            {
+                "id": step.id,
+                "title": say(step.title),
+                "unlock_note": say(step.unlock_note),
+                "parts": [authors_text(say(part.body)) for part in step.parts],
+                "questions": [say(question.label) for question in step.questions],
+                "gate": typed.get(f"g.{step.id}", step.feedback.value),
+            }
+            for step in module.steps
+        ],
+    }

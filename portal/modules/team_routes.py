@@ -1,0 +1,136 @@
+"""URLs and views of the care team: giving work, feedback, opening steps, taking work back."""
+
+import datetime as dt
+import uuid
+from zoneinfo import ZoneInfo
+
+from flask import Response, request
+
+from portal.accounts.browser import clinic, person
+from portal.caseload.access import engagement_for_team
+from portal.core import clock, wording
+from portal.core.errors import Conflict, Invalid, NotFound
+from portal.core.failures import show_failure
+from portal.core.nonces import new_nonce
+from portal.core.web import db, installation, page, send_to
+from portal.modules import pages, services, shelf, team_pages
+from portal.modules.access import team_work_for
+from portal.modules.models import Gate, Pace
+from portal.modules.routes import bp, do, nonce_of_form, words_for
+from portal.modules.services import Terms, Words
+from portal.safety.words import cleaned
+
+__all__ = ["bp"]
+
+
+@bp.get("/clients/<id:engagement_id>/work/new")
+def choose(engagement_id: uuid.UUID) -> Response:
+    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
+    return page(
+        "modules/choose.html", **team_pages.choose_page(engagement_id, engagement.client_name)
+    )
+
+
+@bp.get("/clients/<id:engagement_id>/work/new/<module_id>")
+def look_at(engagement_id: uuid.UUID, module_id: str) -> Response:
+    return _give_page(engagement_id, module_id)
+
+
+def _give_page(engagement_id: uuid.UUID, module_id: str, *, problem: str | None = None) -> Response:
+    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
+    try:
+        module = shelf.load(module_id)
+    except KeyError as error:
+        raise NotFound from error
+    nonce = str(new_nonce(installation.keyring, person().id, engagement_id))
+    return page(
+        "modules/give.html",
+        status=422 if problem else 200,
+        **team_pages.give_page(
+            module,
+            url=request.path,
+            client_name=engagement.client_name,
+            nonce=nonce,
+            today=clock.now().astimezone(_zone()).date(),
+            typed=request.form,
+            problem=problem,
+        ),
+    )
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(clinic().time_zone)
+
+
+@bp.post("/clients/<id:engagement_id>/work/new/<module_id>")
+def give(engagement_id: uuid.UUID, module_id: str) -> Response:
+    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
+    try:
+        source = shelf.source(module_id)
+    except KeyError as error:
+        raise NotFound from error
+    try:
+        work_id = services.give(
+            db(), installation.keyring, person(), engagement, source, _terms(), nonce_of_form()
+        )
+    except Invalid as invalid:
+        return _give_page(engagement_id, module_id, problem=words_for(invalid))
+    return send_to(pages.work_url(work_id))
+
+
+def _terms() -> Terms:
+    """Raises Invalid for a day that is none."""
+    form = request.form
+    try:
+        day = dt.date.fromisoformat(form.get("starts", ""))
+        starts_at = dt.datetime.combine(day, dt.time(), _zone()).astimezone(dt.UTC)
+        pace = Pace(form.get("pace", Pace.IN_ORDER))
+        gates = {name[2:]: Gate(value) for name, value in form.items() if name.startswith("g.")}
+    except (ValueError, OverflowError) as error:
+        raise Invalid(starts="start_missing") from error
+    return Terms(starts_at, pace, gates)
+
+
+@bp.post("/work/<id:work_id>/steps/<step_id>/feedback")
+def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
+    work = team_work_for(db(), person(), work_id)
+    try:
+        services.give_feedback(
+            db(), installation.keyring, clinic(), person(), work_id, step_id, _words(),
+            nonce=nonce_of_form(), ask_again=request.form.get("action") == "ask",
+        )  # fmt: skip
+    except Invalid as invalid:
+        context = team_pages.work_page(
+            db(), installation.keyring, person(), work,
+            problem=words_for(invalid), typed=(step_id, request.form),
+        )  # fmt: skip
+        return page("modules/team.html", status=422, **context)
+    except Conflict as conflict:
+        return show_failure(wording.say(str(conflict.details.get("reason", conflict.code))), 409)
+    return send_to(pages.work_url(work_id))
+
+
+def _words() -> Words:
+    form = request.form
+    beside = {name[2:]: cleaned(text) for name, text in form.items() if name.startswith("f.")}
+    return Words(
+        beside,
+        cleaned(form.get("s.noticed", "")),
+        form.get("s.link", ""),
+        cleaned(form.get("s.task", "")),
+    )
+
+
+@bp.post("/work/<id:work_id>/steps/<step_id>/open")
+def unlock(work_id: uuid.UUID, step_id: str) -> Response:
+    return do(work_id, lambda: services.unlock(db(), person(), work_id, step_id))
+
+
+@bp.post("/work/<id:work_id>/withdraw")
+def withdraw(work_id: uuid.UUID) -> Response:
+    return do(work_id, lambda: services.withdraw(db(), person(), work_id))
+
+
+@bp.post("/work/<id:work_id>/seen")
+def see_misses(work_id: uuid.UUID) -> Response:
+    return do(work_id, lambda: services.see_misses(db(), person(), work_id))

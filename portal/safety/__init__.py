@@ -1,0 +1,1 @@
+"""Safety: what people in danger write must be seen."""

@@ -1,0 +1,167 @@
+"""What the tests of given work share: doing its deeds through the services."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from portal.accounts.people import Person
+from portal.caseload.queries import find_engagement
+from portal.core import clock
+from portal.core.nonces import Nonce, new_nonce
+from portal.modules import queries, services
+from portal.modules.access import OpenWork, work_for
+from portal.modules.models import Ending, Gate, Pace
+from tests.cast import Cast
+
+LIBRARY = Path(__file__).parent
+CALM = (LIBRARY / "calm-days.md").read_bytes()
+TWO_STEPS = (LIBRARY / "two-steps.md").read_bytes()
+GATES = {"safe": Gate.HOLD, "plan": Gate.SOFT}
+LOOK = {"best": "The walk on Tuesday", "mood": 4}
+SAFE = {"gate": "no", "log": [{"place": "home", "strength": 7}], "alone": True}
+PLAN = {"act": {"what": "Walk to the lake", "when": "Saturday", "confidence": 8}}
+WAY: dict[str, Mapping[str, Any]] = {"look": LOOK, "safe": SAFE, "plan": PLAN}
+
+
+def nonce_for(cast: Cast, person: Person, place_id: uuid.UUID) -> Nonce:
+    return new_nonce(cast.keyring, person.id, place_id)
+
+
+def give(
+    cast: Cast,
+    client: str = "dana",
+    by: str = "ruth",
+    *,
+    pace: Pace = Pace.IN_ORDER,
+    gates: Mapping[str, Gate] = GATES,
+    source: bytes = CALM,
+    nonce: Nonce | None = None,
+) -> uuid.UUID:
+    """New work's id."""
+    person = cast.person(by)
+    nonce = nonce or nonce_for(cast, person, cast.engagements[client])
+    terms = services.Terms(clock.now(), pace, gates)
+    with cast.database.writing() as session:
+        engagement = find_engagement(session, cast.keyring, person, cast.engagements[client])
+        assert engagement is not None
+        return services.give(session, cast.keyring, person, engagement, source, terms, nonce)
+
+
+def look(cast: Cast, person: Person, work_id: uuid.UUID) -> OpenWork:
+    with cast.database.reading() as session:
+        return work_for(session, person, work_id)
+
+
+def progress(cast: Cast, person: Person, work_id: uuid.UUID) -> queries.Progress:
+    with cast.database.reading() as session:
+        return queries.progress(session, work_for(session, person, work_id))
+
+
+def open_work(cast: Cast, person: Person, work_id: uuid.UUID) -> None:
+    with cast.database.writing() as session:
+        services.mark_opened(session, person, work_id)
+
+
+def save(
+    cast: Cast,
+    person: Person,
+    work_id: uuid.UUID,
+    step: str,
+    answers: Mapping[str, Any],
+    *,
+    ending: Ending | None = None,
+    nonce: Nonce | None = None,
+    based_on: int | None = None,
+    is_draft: bool = False,
+) -> services.Saved:
+    """Saves a step from a page that was opened just now, unless told otherwise."""
+    if based_on is None:
+        found = revisions(cast, person, work_id, step)
+        based_on = found[-1].seq if found else 0
+    nonce = nonce or nonce_for(cast, person, work_id)
+    form = services.Form(dict(answers), {}, nonce, based_on, is_draft)
+    with cast.database.writing() as session:
+        return services.save(
+            session, cast.keyring, cast.clinic, person, work_id, step, form, ending=ending
+        )
+
+
+def send(
+    cast: Cast,
+    person: Person,
+    work_id: uuid.UUID,
+    step: str,
+    answers: Mapping[str, Any] | None = None,
+) -> services.Saved:
+    return save(cast, person, work_id, step, answers or WAY[step], ending=Ending.SENT)
+
+
+def unlock(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> None:
+    with cast.database.writing() as session:
+        services.unlock(session, person, work_id, step)
+
+
+def revisions(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> list[queries.Answered]:
+    with cast.database.reading() as session:
+        return queries.revisions(session, work_for(session, person, work_id), step)
+
+
+def say(
+    cast: Cast,
+    person: Person,
+    work_id: uuid.UUID,
+    step: str,
+    *,
+    beside: Mapping[str, str] | None = None,
+    noticed: str = "You looked closely.",
+    task: str = "",
+    ask_again: bool = False,
+    nonce: Nonce | None = None,
+) -> None:
+    words = services.Words(beside or {}, noticed, "", task)
+    nonce = nonce or nonce_for(cast, person, work_id)
+    with cast.database.writing() as session:
+        services.give_feedback(
+            session, cast.keyring, cast.clinic, person, work_id, step, words,
+            nonce=nonce, ask_again=ask_again,
+        )  # fmt: skip
+
+
+def feedback(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Said]:
+    with cast.database.reading() as session:
+        return queries.feedback_on(session, cast.keyring, work_for(session, person, work_id))
+
+
+def report(
+    cast: Cast,
+    person: Person,
+    work_id: uuid.UUID,
+    outcome: str,
+    obstacle: str = "",
+    nonce: Nonce | None = None,
+) -> None:
+    with cast.database.writing() as session:
+        services.report(
+            session, cast.keyring, cast.clinic, person, work_id, "act",
+            outcome=outcome, obstacle=obstacle, nonce=nonce or nonce_for(cast, person, work_id),
+        )  # fmt: skip
+
+
+def homework(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Task]:
+    with cast.database.reading() as session:
+        work = work_for(session, person, work_id)
+        return queries.homework_of(session, work.vault, [work.id])
+
+
+def waiting(cast: Cast, person: Person, client: str = "dana") -> Any:
+    """Since when a client's work has been waiting, as a clinician's list has it."""
+    with cast.database.reading() as session:
+        items = {one.engagement_id: one for one in queries.waiting_items(session, person)}
+    found = items.get(cast.engagements[client])
+    return found.waiting_since if found else None
+
+
+def history(cast: Cast, work_id: uuid.UUID) -> list[str]:
+    with cast.database.reading() as session:
+        return [one.state.value for one in queries.states_of(session, work_id)]

@@ -1,0 +1,277 @@
+"""The pages of given work, as a browser without scripts sees them, and what HTMX is answered."""
+
+import datetime as dt
+import re
+import uuid
+from typing import Any
+
+import pytest
+
+from portal.core import clock
+from portal.core.ids import short
+from portal.modules.models import Ending
+from tests.cast import Browser, Cast
+from tests.modules import stories
+
+Fields = dict[str, Any]
+LOOK: Fields = {
+    "a.best": "The walk on Tuesday",
+    "a.mood": "4",
+    "a.helped": ["walk", "talk"],
+    "a.sleep_hours": "6,5",
+}
+SAFE: Fields = {
+    "a.gate": "no",
+    "a.log.0.place": "At home",
+    "a.log.0.strength": "7",
+    "a.alone": "yes",
+}
+PLAN: Fields = {
+    "a.act.what": "Walk to the lake",
+    "a.act.when": "Saturday",
+    "a.act.confidence": "8",
+}
+
+
+@pytest.fixture
+def work(cast: Cast) -> uuid.UUID:
+    return stories.give(cast)
+
+
+def url_of(work: uuid.UUID, step: str = "") -> str:
+    return f"/work/{short(work)}" + (f"/steps/{step}" if step else "")
+
+
+def fill(
+    browser: Browser, url: str, action: str = "next", *, htmx: bool = False, **fields: Any
+) -> Any:
+    """Posts a step's form as the page that is open has it."""
+    based_on = re.search(r'name=based_on value="(\d+)"', browser.page.text)
+    hidden: Fields = {"nonce": browser.nonce, "based_on": based_on[1] if based_on else "0"}
+    return browser.post(url, htmx=htmx, **hidden, **fields, action=action)
+
+
+def test_a_client_works_through_it_without_scripts(cast: Cast, work: uuid.UUID) -> None:
+    dana, ruth = cast.browser("dana"), cast.browser("ruth")
+    assert "Calm days" in dana.open("/").text
+    assert "New for you" in dana.page.text
+    dana.open(url_of(work))
+    assert f'href="{url_of(work, "look")}"' in dana.page.text
+    dana.open(url_of(work, "look"))
+    fill(dana, url_of(work, "look"), **LOOK)
+    assert "<h1>Being safe</h1>" in dana.page.text
+    assert "That is the first step." in dana.page.text, "the canned reply, at once"
+    fill(dana, url_of(work, "safe"), **SAFE)
+    assert "Opens when your counsellor has read what you sent" in dana.page.text
+
+    ruth.open("/")
+    assert "Waiting since" in ruth.page.text
+    ruth.open(url_of(work))
+    assert "The walk on Tuesday" in ruth.page.text
+    assert "A walk, A talk" in ruth.page.text
+    assert "Where? At home · How strong? 7" in ruth.page.text
+    fields: Fields = {
+        "f.alone": "Who could sit with you?",
+        "s.noticed": "You named it.",
+        "s.link": "best",
+    }
+    ruth.post(
+        f"{url_of(work, 'safe')}/feedback", nonce=nonce_in(ruth, "safe"), **fields, action="send"
+    )
+    assert "Waiting since" not in cast.browser("ruth").open("/").text
+
+    dana.open(url_of(work, "safe"))
+    for words in ("Who could sit with you?", "You named it.", "You wrote: The walk on Tuesday"):
+        assert words.replace("You wrote: ", "") in dana.page.text
+    dana.open(url_of(work, "plan"))
+    assert "The walk on Tuesday" in dana.page.text, "recalled"
+    fill(dana, url_of(work, "plan"), **PLAN)
+    assert "You sent this." in dana.page.text
+    home = dana.open("/")
+    assert "You planned: Walk to the lake" in home.text
+
+
+def nonce_in(browser: Browser, step: str) -> str:
+    """The nonce of the feedback form of one step."""
+    form = browser.page.text.partition(f"/steps/{step}/feedback")[2]
+    found = re.search(r'name=nonce value="([^"]+)"', form)
+    assert found
+    return found[1]
+
+
+def test_saving_with_htmx_answers_with_a_few_words(cast: Cast, work: uuid.UUID) -> None:
+    dana, url = cast.browser("dana"), url_of(work, "look")
+    dana.open(url)
+    page = dana.page
+    for at, action in ((url, "save"), (f"{url}/draft", "save")):
+        dana.page = page
+        answer = fill(dana, at, action, htmx=True, **LOOK | {"a.best": f"Words at {at}"})
+        assert answer.status_code == 200
+        assert re.fullmatch(r"Saved \d\d:\d\d\s*", answer.text)
+    dana.page = page
+    again = fill(dana, f"{url}/draft", htmx=True, **LOOK | {"a.best": f"Words at {url}/draft"})
+    assert again.status_code == 204, "nothing new"
+    dana.page = page
+    answer = fill(dana, url, htmx=True, **LOOK)
+    assert answer.headers["HX-Redirect"] == f"{url_of(work, 'safe')}?from=look"
+    assert answer.text == ""
+
+
+def test_what_is_missing_or_does_not_fit_is_said_and_nothing_typed_is_lost(
+    cast: Cast, work: uuid.UUID
+) -> None:
+    dana, url = cast.browser("dana"), url_of(work, "look")
+    dana.open(url)
+    page = dana.page
+    about: Fields = {"a.sleep_hours": "about six", "a.mood": "3"}
+    fill(dana, url, **about)
+    assert dana.page.status_code == 422
+    assert 'value="about six"' in dana.page.text
+    assert "Please answer this one" in dana.page.text
+    assert "Please write a number" in dana.page.text
+    dana.page = page
+    mood: Fields = {"a.mood": "3"}
+    answer = fill(dana, url, htmx=True, **mood)
+    assert answer.status_code == 422
+    assert "What was good this week?" in answer.text
+    dana.page = page
+    fill(dana, url, "later", **mood)
+    assert "<h1>Being safe</h1>" in dana.page.text
+    assert "Put off" in dana.open(url_of(work)).text
+
+
+@pytest.mark.parametrize("answer", ["yes", "unsure"])
+def test_help_stands_first_when_somebody_may_be_in_danger(
+    cast: Cast, work: uuid.UUID, answer: str
+) -> None:
+    dana = cast.browser("dana")
+    stories.send(cast, cast.person("dana"), work, "look")
+    dana.open(url_of(work, "safe"))
+    gate = dana.page.text.index("Do you think of hurting yourself?")
+    assert dana.page.text.index("tel:988") > gate, "beside the question"
+    fill(dana, url_of(work, "safe"), **SAFE | {"a.gate": answer})
+    text = dana.page.text
+    main = text[text.index("<main") :]
+    assert main.index("get help now") < main.index("tel:988") < main.index("<h1>")
+    assert "You do not have to be alone with this." in text
+    assert text.count("tel:988") == 1
+
+
+def test_somebody_who_says_no_sees_the_ordinary_page(cast: Cast, work: uuid.UUID) -> None:
+    dana = cast.browser("dana")
+    stories.send(cast, cast.person("dana"), work, "look")
+    dana.open(url_of(work, "safe"))
+    fill(dana, url_of(work, "safe"), **SAFE)
+    assert "get help now" not in dana.page.text
+
+
+def test_answers_after_the_session_died_are_given_back_to_their_author(
+    cast: Cast, work: uuid.UUID
+) -> None:
+    dana, url = cast.browser("dana"), url_of(work, "look")
+    dana.open(url)
+    later = clock.now() + dt.timedelta(hours=3)
+    clock.set_clock(lambda: later)
+    fill(dana, url, **LOOK)
+    assert dana.page.status_code == 401
+    assert "Your words are safe" in dana.page.text
+    assert "The walk" not in dana.page.text
+    again, luis = cast.browser("dana"), cast.browser("luis")
+    assert luis.open(url).status_code == 404
+    assert "were not saved" in again.open("/").text
+    assert "The walk on Tuesday" in again.open(url).text
+    again.post(f"{url}/kept", action="restore")
+    assert 'name="a.sleep_hours" value="6.5"' in again.page.text
+    assert "were not saved" not in again.open("/").text
+
+
+def test_two_devices_see_what_the_other_wrote(cast: Cast, work: uuid.UUID) -> None:
+    phone, desk = cast.browser("dana"), cast.browser("dana")
+    url = url_of(work, "look")
+    for browser in (phone, desk):
+        browser.open(url)
+    fill(desk, url, "save", **LOOK | {"a.best": "At the desk"})
+    fill(phone, url, "save", **LOOK | {"a.best": "On the phone"})
+    assert "On the phone</textarea>" in phone.page.text
+    assert re.search(r"You also wrote at \d\d:\d\d: At the desk", phone.page.text)
+
+
+def test_the_counsellor_sees_what_changed_after_feedback(cast: Cast, work: uuid.UUID) -> None:
+    dana, ruth = cast.person("dana"), cast.person("ruth")
+    stories.send(cast, dana, work, "look", {"best": "Little"})
+    stories.say(cast, ruth, work, "look", beside={"best": "Say more?"})
+    stories.send(cast, dana, work, "look", {"best": "More than that"})
+    page = cast.browser("ruth").open(url_of(work)).text
+    assert "More than that" in page
+    assert re.search(r"Before:.*Little", page)
+
+
+def test_what_was_not_sent_is_not_shown_to_the_counsellor(cast: Cast, work: uuid.UUID) -> None:
+    stories.save(cast, cast.person("dana"), work, "look", {"best": "Still thinking"})
+    assert "Still thinking" not in cast.browser("ruth").open(url_of(work)).text
+
+
+@pytest.mark.usefixtures("own_shelf")
+def test_work_is_chosen_looked_at_and_given(cast: Cast) -> None:
+    ruth, dana = cast.browser("ruth"), cast.browser("dana")
+    ruth.open(f"{cast.client_url('dana')}/work/new")
+    assert "Calm days" in ruth.page.text
+    url = f"{cast.client_url('dana')}/work/new/calm-days"
+    ruth.open(url)
+    assert "What was good this week?" in ruth.page.text
+    fields: Fields = {
+        "starts": "2026-01-05",
+        "pace": "in_order",
+        "g.safe": "free",
+        "nonce": ruth.nonce,
+    }
+    ruth.post(url, **fields | {"starts": "soon"})
+    assert ruth.page.status_code == 422
+    assert "Please choose a day" in ruth.page.text
+    for _ in range(2):
+        ruth.post(url, **fields)
+    assert "Given, not opened yet" in ruth.page.text
+    assert dana.open("/").text.count("Calm days") == 1
+    assert ruth.open(f"{cast.client_url('dana')}/work/new/nothing").status_code == 404
+
+
+def test_homework_is_told_once_it_was_tried(cast: Cast, work: uuid.UUID) -> None:
+    person = cast.person("dana")
+    stories.send(cast, person, work, "look", stories.LOOK | {"mood": 9})
+    stories.send(cast, person, work, "plan")
+    dana, url = cast.browser("dana"), f"{url_of(work)}/homework/act"
+    for obstacle in ("It rained", "It rained again"):
+        dana.open("/")
+        dana.post(url, nonce=dana.nonce, action="not_yet", obstacle=obstacle)
+    assert "You planned" not in dana.page.text, "not asked a third time"
+    ruth = cast.browser("ruth")
+    ruth.open(url_of(work))
+    assert "It rained again" in ruth.page.text
+    ruth.post(f"{url_of(work)}/seen")
+    assert "I have seen it" not in ruth.page.text
+
+
+def test_work_that_was_taken_back_keeps_what_was_typed(cast: Cast, work: uuid.UUID) -> None:
+    dana, ruth, url = cast.browser("dana"), cast.browser("ruth"), url_of(work, "look")
+    dana.open(url)
+    ruth.open(url_of(work))
+    ruth.post(f"{url_of(work)}/withdraw")
+    fill(dana, url, **LOOK)
+    assert dana.page.status_code == 409
+    assert "The walk on Tuesday" in dana.page.text
+    assert "Your answers are saved" in dana.page.text
+    assert stories.progress(cast, cast.person("dana"), work).answers["mood"] == 4
+
+
+def test_a_spanish_reader_gets_the_spanish_course(cast: Cast) -> None:
+    work = stories.give(cast, "mateo", "luis")
+    page = cast.browser("mateo").open(url_of(work, "look")).text
+    assert "¿Qué fue bueno esta semana?" in page
+    assert "Enviar y seguir" in page
+    assert "What was good" not in page
+
+
+def test_a_step_that_is_not_there_is_not_found(cast: Cast, work: uuid.UUID) -> None:
+    assert cast.browser("dana").open(url_of(work, "nothing")).status_code == 404
+    stories.save(cast, cast.person("dana"), work, "look", stories.LOOK, ending=Ending.SENT)
+    assert cast.browser("ruth").open(url_of(work, "look")).status_code == 404

@@ -1,0 +1,62 @@
+"""Every statement of the pages of given work looks things up: nothing is read from end to end."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from bench.plans import Asked, explain, recorded
+from tests.cast import Cast
+from tests.modules import stories
+from tests.modules.test_pages import LOOK, Fields, fill, nonce_in, url_of
+from tests.threads.test_plans import _others
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def work(cast: Cast) -> uuid.UUID:
+    given = stories.give(cast)
+    dana = cast.person("dana")
+    stories.send(cast, dana, given, "look", stories.LOOK | {"mood": 9})
+    stories.send(cast, dana, given, "plan")
+    return given
+
+
+def visits(cast: Cast, work: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
+    """Each page, and what it asked of the database."""
+    dana, ruth, look = cast.browser("dana"), cast.browser("ruth"), url_of(work, "look")
+    newer = stories.give(cast)
+    for browser, url in (
+        (dana, "/"), (dana, url_of(work)), (dana, look), (ruth, "/"), (ruth, url_of(work)),
+        (ruth, cast.client_url("dana")),
+    ):  # fmt: skip
+        with recorded(cast.database.engine) as asked:
+            assert browser.open(url).status_code == 200
+        yield url, asked
+    ruth.open(url_of(work))
+    nonce = nonce_in(ruth, "plan")
+    words: Fields = {"nonce": nonce, "s.noticed": "Yes"}
+    with recorded(cast.database.engine) as asked:
+        ruth.post(f"{url_of(work, 'plan')}/feedback", **words)
+    yield "feedback", asked
+    for action in ("save", "next"):
+        dana.open(url_of(newer, "look"))
+        with recorded(cast.database.engine) as asked:
+            fill(dana, url_of(newer, "look"), action, **LOOK | {"a.best": action})
+        yield action, asked
+
+
+def test_every_statement_of_the_pages_of_work_uses_an_index(cast: Cast, work: uuid.UUID) -> None:
+    _others(cast)
+    seen: set[str] = set()
+    for visit, asked in visits(cast, work):
+        for one in asked:
+            if one.statement not in seen:
+                seen.add(one.statement)
+                plan = explain(cast.database.engine, one)
+                told = f"{visit}: {one.statement}\n{plan.text}"
+                # A part of the statement itself: the last endings of a client's few courses.
+                assert set(plan.scans) <= {"clinics", "anon_1"}, told
+                assert not plan.offset, told
+    assert len(seen) > 25
