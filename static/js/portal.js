@@ -2,18 +2,21 @@
 // late. Written for old phones: no syntax younger than 2015.
 (() => {
   const root = document.documentElement, one = (selector) => document.querySelector(selector);
+  const all = (selector) => [].slice.call(document.querySelectorAll(selector));
   const idle = (root.dataset.idle || '').split(' ');
   let seen = Date.now(), shifts = 0;
 
-  const boxes = () => [].slice.call(document.querySelectorAll('textarea'));
-  const changed = () => boxes().filter((box) => box.value !== box.defaultValue)[0];
+  // What was typed since the server last said that it has everything is a draft: also before now.
+  let saved = 0, typed = +all('textarea,input').some((box) =>
+    box.value !== box.defaultValue || box.checked !== box.defaultChecked);
+  addEventListener('input', () => typed++);
   const keepDraft = () => {
-    const box = changed(), draft = one('#saved');
-    if (!box || !draft) return;
-    boxes().forEach((each) => { each.defaultValue = each.value; });
+    const draft = one('#saved');
+    if (typed === saved || !draft) return;
+    saved = typed;
     fetch(draft.dataset.hxPost, {
       method: 'POST', keepalive: true, headers: {'HX-Request': 'true'},
-      body: new URLSearchParams(new FormData(box.form))
+      body: new URLSearchParams(new FormData(draft.parentNode))
     }).catch(() => {});
   };
   const leave = (url) => { keepDraft(); root.hidden = true; location.replace(url); };
@@ -33,34 +36,34 @@
     if (shifts > 2) leave(one('#x').href);
   });
 
-  const offline = (shown) => { const note = one('#off'); if (note) note.hidden = !shown; };
+  const offline = (shown) => { const box = one('#off'); if (box) box.hidden = !shown; };
   document.addEventListener('htmx:before:request', (event) => {
+    const sent = event.detail.ctx;
     // What the server does not read costs time on the way up.
     ['Current-URL', 'Request-Type', 'Source', 'Target'].forEach((name) => {
-      delete event.detail.ctx.request.headers['HX-' + name];
+      delete sent.request.headers['HX-' + name];
     });
+    sent.typed = typed;
     offline(false);
     if (event.target.tagName === 'FORM') one('#saved').textContent = '';
   });
   document.addEventListener('htmx:error', () => offline(true));
   document.addEventListener('htmx:response:error', (event) => offline(event.detail.ctx.response.status !== 422));
   document.addEventListener('htmx:after:request', (event) => {
-    const sent = event.detail.ctx, body = sent.request.body;
+    const sent = event.detail.ctx;
     seen = Date.now();
-    if (body && sent.response.status < 400) boxes().forEach((box) => {
-      if (body.has(box.name)) box.defaultValue = body.get(box.name);
-    });
+    if (sent.request.body && sent.response.status < 400) saved = sent.typed;
   });
   // A day is named once, also where two pieces of the conversation meet.
   document.addEventListener('htmx:after:swap', () => {
     let day;
-    document.querySelectorAll('#m h2').forEach((heading) => {
+    all('#m h2').forEach((heading) => {
       if (heading.textContent === day) heading.parentNode.remove();
       day = heading.textContent;
     });
     // Once an answer is there, what came before it is not "received" any more, nor taken back.
     let answered;
-    [].slice.call(document.querySelectorAll('#m li')).reverse().forEach((line) => {
+    all('#m li').reverse().forEach((line) => {
       const back = line.querySelector('.l');
       answered = answered || !line.className;
       if (!answered || line.className !== 'u') return;
@@ -77,8 +80,7 @@
     script.src = 'asset:vendor/htmx.min.js';
     // What was typed while it was on its way is a draft, too.
     script.onload = () => setTimeout(() => {
-      const box = changed();
-      if (box) box.dispatchEvent(new Event('input', {bubbles: true}));
+      if (typed !== saved) one('#saved').parentNode.dispatchEvent(new Event('input', {bubbles: true}));
     }, 9);
     document.head.append(config, script);
   }, 1));
