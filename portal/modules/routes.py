@@ -22,13 +22,15 @@ from portal.core.web import (
     unit,
     wants_fragment,
 )
-from portal.modules import pages, queries, services, team_pages
+from portal.modules import pages, queries, team_pages
 from portal.modules.access import OpenWork, clients_work_for, load_of, work_for
 from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers
 from portal.modules.models import Ending, State
-from portal.modules.services import Form, Saved
+from portal.modules.services import answering, homework, keeping, states
+from portal.modules.services.answering import Form, Saved
+from portal.modules.shown import say
 
 bp = Blueprint("modules", __name__)
 
@@ -49,7 +51,7 @@ def nonce_of_form() -> Nonce | None:
 
 def note_opening(work: OpenWork) -> None:
     reader = person()
-    at_the_end(db(), lambda session: services.mark_opened(session, reader, work.id))
+    at_the_end(db(), lambda session: states.mark_opened(session, reader, work.id))
     audit.note(db(), reader.clinic_id, reader.id, "work:open", work.id)
 
 
@@ -77,8 +79,8 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
     )
     return page(
         "modules/show.html",
-        title=pages.say(work.module.title),
-        summary=pages.say(work.module.summary),
+        title=say(work.module.title),
+        summary=say(work.module.summary),
         state=work.state.value,
         steps=pages.place_rows(work, found),
         go_on_url=pages.step_url(work.id, going_on.step.id) if going_on and may_answer else None,
@@ -107,7 +109,7 @@ def _left_step(work: OpenWork) -> Step | None:
 @bp.get("/work/<id:work_id>/steps/<step_id>")
 def show_step(work_id: uuid.UUID, step_id: str) -> Response:
     work = clients_work_for(db(), person(), work_id)
-    step = services.step_of(work, step_id)
+    step = states.step_of(work, step_id)
     note_opening(work)
     return _step_page(work, step)
 
@@ -156,7 +158,7 @@ def rescue(work_id: uuid.UUID, step_id: str) -> Response:
     author = None
     if nonce is not None and step is not None:
         typed = typed_answers(step, request.form)
-        author = services.keep_for_author(
+        author = keeping.keep_for_author(
             db(), installation.keyring, work_id, step_id, typed.answers, nonce
         )
     signed_in = person_or_none()
@@ -186,10 +188,10 @@ def _save(
     work_id: uuid.UUID, step_id: str, ending: Ending | None, *, is_draft: bool = False
 ) -> Saved:
     work = clients_work_for(db(), person(), work_id)
-    typed = typed_answers(services.step_of(work, step_id), request.form)
+    typed = typed_answers(states.step_of(work, step_id), request.form)
     based_on = request.form.get("based_on", 0, type=number_of)
     form = Form(typed.answers, typed.wrong, nonce_of_form(), based_on, is_draft)
-    return services.save(
+    return answering.save(
         db(), installation.keyring, clinic(), person(), work_id, step_id, form, ending=ending
     )
 
@@ -202,7 +204,7 @@ def _saved_so_far(saved: Saved) -> Response:
             return fragment("modules/_saved.html", saved_at=clock.now())
         return send_to(pages.step_url(saved.work.id, saved.step.id))
     if wants_fragment():
-        labels = [pages.say(one.label) for one in saved.step.questions if one.id in _wrong(saved)]
+        labels = [say(one.label) for one in saved.step.questions if one.id in _wrong(saved)]
         return fragment("modules/_problem.html", status=422, problem=problem, labels=labels)
     return _step_page(saved.work, saved.step, saved=saved, status=409 if saved.is_shut else 422)
 
@@ -231,22 +233,22 @@ def save_draft(work_id: uuid.UUID, step_id: str) -> Response:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/kept")
 def kept(work_id: uuid.UUID, step_id: str) -> Response:
-    services.step_of(clients_work_for(db(), person(), work_id), step_id)
+    states.step_of(clients_work_for(db(), person(), work_id), step_id)
     if request.form.get("action") == "restore":
-        services.restore_kept(db(), clinic(), person(), work_id, step_id)
+        keeping.restore_kept(db(), clinic(), person(), work_id, step_id)
     else:
-        services.discard_kept(db(), person(), work_id, step_id)
+        keeping.discard_kept(db(), person(), work_id, step_id)
     return send_to(pages.step_url(work_id, step_id))
 
 
 @bp.post("/work/<id:work_id>/submit")
 def submit(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: services.submit(db(), person(), work_id))
+    return do(work_id, lambda: states.submit(db(), person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/complete")
 def complete(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: services.complete(db(), person(), work_id))
+    return do(work_id, lambda: states.complete(db(), person(), work_id))
 
 
 def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:
@@ -260,7 +262,7 @@ def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:
 @bp.post("/work/<id:work_id>/homework/<prompt_id>")
 def report(work_id: uuid.UUID, prompt_id: str) -> Response:
     try:
-        services.report(
+        homework.report(
             db(), installation.keyring, clinic(), person(), work_id, prompt_id,
             outcome=request.form.get("action", ""), obstacle=request.form.get("obstacle", ""),
             nonce=nonce_of_form(),

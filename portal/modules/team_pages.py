@@ -15,11 +15,12 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.modules import pages, queries, shelf
 from portal.modules.access import OpenWork
+from portal.modules.blocks import beside
 from portal.modules.course import OVER
 from portal.modules.format.shapes import Kind, ModuleFile, Question, Step
 from portal.modules.models import Ending, State
-from portal.modules.pages import say, shown
 from portal.modules.queries import Answered, Progress, Said
+from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
 
 LONGEST_LINK = 60
@@ -126,7 +127,7 @@ def _rows(
             "text": shown(question, now.get(question.id)) or "–",
             "before": _before(question, before, now),
             "other": _others(question, rivals),
-            "said": pages.beside(said, question.id),
+            "said": beside(said, question.id),
             "typed": typed.get(f"f.{question.id}", ""),
         }
         for question in step.questions
@@ -154,7 +155,7 @@ def _links(work: OpenWork, found: Progress, step: Step) -> list[dict[str, str]]:
     links = []
     for earlier in work.module.steps[: work.module.steps.index(step) + 1]:
         mark = found.marks[earlier.id]
-        for row in pages.answer_rows(earlier, found.answers) if mark.ending is Ending.SENT else []:
+        for row in answer_rows(earlier, found.answers) if mark.ending is Ending.SENT else []:
             text = f"{row['label']} {row['text']}".replace("\n", " ")
             links.append({"id": row["id"], "text": _short(text)})
     return links

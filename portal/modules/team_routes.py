@@ -13,11 +13,13 @@ from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
 from portal.core.nonces import new_nonce
 from portal.core.web import db, installation, page, send_to
-from portal.modules import pages, services, shelf, team_pages
+from portal.modules import pages, shelf, team_pages
 from portal.modules.access import team_work_for
 from portal.modules.models import Gate, Pace
 from portal.modules.routes import bp, do, nonce_of_form, words_for
-from portal.modules.services import Terms, Words
+from portal.modules.services import feedback, giving, homework, states
+from portal.modules.services.feedback import Words
+from portal.modules.services.giving import Terms
 from portal.safety.words import cleaned
 
 __all__ = ["bp"]
@@ -70,7 +72,7 @@ def give(engagement_id: uuid.UUID, module_id: str) -> Response:
     except KeyError as error:
         raise NotFound from error
     try:
-        work_id = services.give(
+        work_id = giving.give(
             db(), installation.keyring, person(), engagement, source, _terms(), nonce_of_form()
         )
     except Invalid as invalid:
@@ -95,7 +97,7 @@ def _terms() -> Terms:
 def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
     work = team_work_for(db(), person(), work_id)
     try:
-        services.give_feedback(
+        feedback.give_feedback(
             db(), installation.keyring, clinic(), person(), work_id, step_id, _words(),
             nonce=nonce_of_form(), ask_again=request.form.get("action") == "ask",
         )  # fmt: skip
@@ -123,14 +125,14 @@ def _words() -> Words:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/open")
 def unlock(work_id: uuid.UUID, step_id: str) -> Response:
-    return do(work_id, lambda: services.unlock(db(), person(), work_id, step_id))
+    return do(work_id, lambda: giving.unlock(db(), person(), work_id, step_id))
 
 
 @bp.post("/work/<id:work_id>/withdraw")
 def withdraw(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: services.withdraw(db(), person(), work_id))
+    return do(work_id, lambda: states.withdraw(db(), person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/seen")
 def see_misses(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: services.see_misses(db(), person(), work_id))
+    return do(work_id, lambda: homework.see_misses(db(), person(), work_id))

@@ -11,7 +11,7 @@ from portal.core.database import Base
 from portal.core.ids import short
 from portal.core.nonces import new_nonce
 from portal.core.throttle import Throttle
-from portal.modules import services as modules
+from portal.modules.services import keeping
 from portal.notifications.addresses import Entry, enter
 from portal.notifications.models import Channel
 from portal.notifications.ownership import ONLY_ME, add_guardian
@@ -97,7 +97,7 @@ class Story:
         with cast.database.writing() as session:
             nonce = new_nonce(cast.keyring, person.id, given)
             late = {"best": "answered-late"}
-            modules.keep_for_author(session, cast.keyring, given, "first", late, nonce)
+            keeping.keep_for_author(session, cast.keyring, given, "first", late, nonce)
 
     def url(self, thread: Any) -> str:
         return self.cast.thread_url(thread)

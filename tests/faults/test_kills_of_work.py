@@ -49,6 +49,6 @@ def test_answers_survive_the_death_of_the_web_process_at_every_step(
     person = stage.cast.person("dana")
     found = stories.revisions(stage.cast, person, work, "first")
     assert [one.answers and one.answers["best"] for one in found] == typed
-    (task,) = stories.homework(stage.cast, person, work)
+    (task,) = stories.homework_seen(stage.cast, person, work)
     assert task.plan["what"] == SAVE_STEPS[-1]
     stage.check_the_trail()

@@ -12,7 +12,8 @@ from flask_babel import LazyString
 from portal.core.assets import init_assets
 from portal.core.html import authors_text, init_html, text_to_html
 from portal.core.i18n import LANGUAGES, day_name, init_i18n
-from portal.modules.pages import Block, Control, Option
+from portal.modules.blocks import Block
+from portal.modules.controls import Control, Option
 from portal.threads.pages import MessageView
 
 ROOT = Path(__file__).parents[2]

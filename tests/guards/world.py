@@ -31,8 +31,8 @@ from portal.core.crypto import Argon2Cost
 from portal.core.database import Base
 from portal.core.ids import new_id, short
 from portal.core.nonces import Nonce, new_nonce
-from portal.modules import services as modules
 from portal.modules import shelf
+from portal.modules.services import keeping
 from portal.notifications.addresses import CODE_LASTS
 from portal.notifications.formats import seal_hint
 from portal.notifications.models import AddressProof, Channel, GuardianContact, HoldReason
@@ -162,7 +162,7 @@ class World(Cast):
             with self.database.writing() as session:
                 nonce = new_nonce(self.keyring, reader.id, work)
                 kept = {"best": "kept answer"}
-                modules.keep_for_author(session, self.keyring, work, "first", kept, nonce)
+                keeping.keep_for_author(session, self.keyring, work, "first", kept, nonce)
             self.work[client] = work
         self.work["given"] = stories.give(self, source=stories.TWO_STEPS)
         self.work["read"] = self._work_that_was_read()

@@ -9,9 +9,10 @@ from portal.accounts.people import Person
 from portal.caseload.queries import find_engagement
 from portal.core import clock
 from portal.core.nonces import Nonce, new_nonce
-from portal.modules import queries, services
+from portal.modules import queries
 from portal.modules.access import OpenWork, work_for
 from portal.modules.models import Ending, Gate, Pace
+from portal.modules.services import answering, feedback, giving, homework, states
 from tests.cast import Cast
 
 LIBRARY = Path(__file__).parent
@@ -41,11 +42,11 @@ def give(
     """New work's id."""
     person = cast.person(by)
     nonce = nonce or nonce_for(cast, person, cast.engagements[client])
-    terms = services.Terms(clock.now(), pace, gates)
+    terms = giving.Terms(clock.now(), pace, gates)
     with cast.database.writing() as session:
         engagement = find_engagement(session, cast.keyring, person, cast.engagements[client])
         assert engagement is not None
-        return services.give(session, cast.keyring, person, engagement, source, terms, nonce)
+        return giving.give(session, cast.keyring, person, engagement, source, terms, nonce)
 
 
 def look(cast: Cast, person: Person, work_id: uuid.UUID) -> OpenWork:
@@ -60,7 +61,7 @@ def progress(cast: Cast, person: Person, work_id: uuid.UUID) -> queries.Progress
 
 def open_work(cast: Cast, person: Person, work_id: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        services.mark_opened(session, person, work_id)
+        states.mark_opened(session, person, work_id)
 
 
 def save(
@@ -74,15 +75,15 @@ def save(
     nonce: Nonce | None = None,
     based_on: int | None = None,
     is_draft: bool = False,
-) -> services.Saved:
+) -> answering.Saved:
     """Saves a step from a page that was opened just now, unless told otherwise."""
     if based_on is None:
         found = revisions(cast, person, work_id, step)
         based_on = found[-1].seq if found else 0
     nonce = nonce or nonce_for(cast, person, work_id)
-    form = services.Form(dict(answers), {}, nonce, based_on, is_draft)
+    form = answering.Form(dict(answers), {}, nonce, based_on, is_draft)
     with cast.database.writing() as session:
-        return services.save(
+        return answering.save(
             session, cast.keyring, cast.clinic, person, work_id, step, form, ending=ending
         )
 
@@ -93,13 +94,13 @@ def send(
     work_id: uuid.UUID,
     step: str,
     answers: Mapping[str, Any] | None = None,
-) -> services.Saved:
+) -> answering.Saved:
     return save(cast, person, work_id, step, answers or WAY[step], ending=Ending.SENT)
 
 
 def unlock(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> None:
     with cast.database.writing() as session:
-        services.unlock(session, person, work_id, step)
+        giving.unlock(session, person, work_id, step)
 
 
 def revisions(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> list[queries.Answered]:
@@ -119,16 +120,16 @@ def say(
     ask_again: bool = False,
     nonce: Nonce | None = None,
 ) -> None:
-    words = services.Words(beside or {}, noticed, "", task)
+    words = feedback.Words(beside or {}, noticed, "", task)
     nonce = nonce or nonce_for(cast, person, work_id)
     with cast.database.writing() as session:
-        services.give_feedback(
+        feedback.give_feedback(
             session, cast.keyring, cast.clinic, person, work_id, step, words,
             nonce=nonce, ask_again=ask_again,
         )  # fmt: skip
 
 
-def feedback(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Said]:
+def feedback_seen(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Said]:
     with cast.database.reading() as session:
         return queries.feedback_on(session, cast.keyring, work_for(session, person, work_id))
 
@@ -142,13 +143,13 @@ def report(
     nonce: Nonce | None = None,
 ) -> None:
     with cast.database.writing() as session:
-        services.report(
+        homework.report(
             session, cast.keyring, cast.clinic, person, work_id, "act",
             outcome=outcome, obstacle=obstacle, nonce=nonce or nonce_for(cast, person, work_id),
         )  # fmt: skip
 
 
-def homework(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Task]:
+def homework_seen(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Task]:
     with cast.database.reading() as session:
         work = work_for(session, person, work_id)
         return queries.homework_of(session, work.vault, [work.id])

@@ -11,9 +11,10 @@ from portal.accounts.people import Person
 from portal.core import clock
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
-from portal.modules import queries, services
+from portal.modules import queries
 from portal.modules.course import Standing
 from portal.modules.models import Ending, KeptAnswers, Pace, PublishedModule, Response
+from portal.modules.services import homework, keeping, states
 from portal.notifications.models import Pointer
 from tests.cast import Cast
 from tests.modules import stories
@@ -51,10 +52,10 @@ def test_work_goes_from_the_first_look_to_its_end(
     stories.say(cast, ruth, work, "plan", ask_again=True)
     stories.send(cast, dana, work, "plan", {"act": {"what": "Walk less", "confidence": 9}})
     with cast.database.writing() as session:
-        services.submit(session, dana, work)
+        states.submit(session, dana, work)
     stories.say(cast, ruth, work, "plan")
     with cast.database.writing() as session:
-        services.complete(session, dana, work)
+        states.complete(session, dana, work)
     assert stories.history(cast, work) == [
         "assigned", "opened", "in_progress", "submitted", "revision_asked", "in_progress",
         "submitted", "feedback_given", "completed",
@@ -95,7 +96,7 @@ def test_each_side_does_its_own_part(
     with pytest.raises(NotFound):
         stories.say(cast, dana, work, "look")
     with cast.database.writing() as session, pytest.raises(NotFound):
-        services.withdraw(session, dana, work)
+        states.withdraw(session, dana, work)
 
 
 def test_one_form_is_saved_over_and_over_and_stands_once(
@@ -152,7 +153,7 @@ def test_what_cannot_be_sent_is_saved_all_the_same(
     saved = stories.send(cast, dana, work, "plan")
     assert saved.is_shut, "it comes after the others"
     with cast.database.writing() as session:
-        services.withdraw(session, ruth, work)
+        states.withdraw(session, ruth, work)
     assert stories.send(cast, dana, work, "look").is_shut
     assert stories.progress(cast, dana, work).answers == stories.PLAN | stories.LOOK
 
@@ -193,7 +194,7 @@ def test_what_waits_stands_in_the_list_since_the_oldest(
     assert stories.waiting(cast, ruth) == now
     stories.say(cast, ruth, work, "safe", beside={"alone": "Who could be there?"})
     assert stories.waiting(cast, ruth) is None
-    (said,) = stories.feedback(cast, dana, work)
+    (said,) = stories.feedback_seen(cast, dana, work)
     assert (said.author_name, said.beside) == ("Ruth", {"alone": "Who could be there?"})
 
 
@@ -209,7 +210,7 @@ def test_feedback_is_said_once_and_only_to_what_was_sent(
         stories.say(cast, ruth, work, "look", nonce=nonce)
     with pytest.raises(Invalid):
         stories.say(cast, ruth, work, "look", noticed="")
-    assert len(stories.feedback(cast, dana, work)) == 1
+    assert len(stories.feedback_seen(cast, dana, work)) == 1
 
 
 def test_two_misses_tell_the_clinician_and_nobody_asks_again(
@@ -223,12 +224,12 @@ def test_two_misses_tell_the_clinician_and_nobody_asks_again(
         stories.report(cast, dana, work, "not_yet", "It rained", nonce)
     assert stories.waiting(cast, ruth) is None, "one form, one report"
     stories.report(cast, dana, work, "not_yet", "It rained again")
-    (task,) = stories.homework(cast, ruth, work)
+    (task,) = stories.homework_seen(cast, ruth, work)
     assert [one.obstacle for one in task.reports] == ["It rained", "It rained again"]
     assert task.closed_at is not None
     assert stories.waiting(cast, ruth) is not None
     with cast.database.writing() as session:
-        services.see_misses(session, ruth, work)
+        homework.see_misses(session, ruth, work)
     assert stories.waiting(cast, ruth) is None
 
 
@@ -238,15 +239,15 @@ def test_answers_that_come_too_late_wait_for_their_author(
     stories.save(cast, dana, work, "look", {"mood": 2})
     nonce = stories.nonce_for(cast, dana, work)
     with cast.database.writing() as session:
-        author = services.keep_for_author(
+        author = keeping.keep_for_author(
             session, cast.keyring, work, "look", {"best": "Too late"}, nonce
         )
         forged = stories.nonce_for(cast, ruth, work)
-        nobody = services.keep_for_author(session, cast.keyring, work, "look", {"mood": 1}, forged)
+        nobody = keeping.keep_for_author(session, cast.keyring, work, "look", {"mood": 1}, forged)
     assert author is not None
     assert nobody is None, "a clinician fills in no client's step"
     with cast.database.writing() as session:
-        services.restore_kept(session, cast.clinic, dana, work, "look")
+        keeping.restore_kept(session, cast.clinic, dana, work, "look")
         assert session.scalar(select(func.count()).select_from(KeptAnswers)) == 0
     assert stories.progress(cast, dana, work).answers == {"mood": 2, "best": "Too late"}
 

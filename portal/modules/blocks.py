@@ -1,0 +1,126 @@
+"""What stands on a step's page, from top to bottom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from markupsafe import Markup
+
+from portal.core import wording
+from portal.core.html import authors_text, text_to_html
+from portal.core.i18n import _, clock_time
+from portal.modules.access import OpenWork
+from portal.modules.controls import Control, control, plan_controls, rows_controls
+from portal.modules.format.shapes import (
+    Computed,
+    Info,
+    PartKind,
+    Plan,
+    Prompt,
+    Question,
+    Recall,
+    Rows,
+    SafetyGate,
+    Step,
+)
+from portal.modules.format.walk import with_computed
+from portal.modules.forms import Fields, name_of
+from portal.modules.queries import Answered, Said
+from portal.modules.shown import say, shown
+
+
+@dataclass(frozen=True)
+class Block:
+    """Something on a step's page. kind: "html", "example", "told", "ask", "group" or "gate"."""
+
+    kind: str
+    html: Markup = field(default_factory=Markup)
+    label: str = ""
+    help: str = ""
+    wrong: str = ""
+    groups: tuple[tuple[Control, ...], ...] = ()
+    said: tuple[dict[str, Any], ...] = ()
+    other: str = ""
+
+
+@dataclass(frozen=True)
+class StepView:
+    """Everything that the blocks of a step are made of."""
+
+    work: OpenWork
+    step: Step
+    answers: Mapping[str, Any]
+    fields: Fields
+    wrong: Mapping[str, str]
+    said: list[Said]
+    rivals: list[Answered]
+
+
+def blocks(view: StepView) -> list[Block]:
+    """The step's page from top to bottom."""
+    known = with_computed(view.work.module, view.answers)
+    found: list[Block] = []
+    for part in view.step.parts:
+        kind = "example" if part.kind is PartKind.EXAMPLE else "html"
+        found.append(Block(kind, authors_text(say(part.body))))
+        found += [one for prompt in part.prompts if (one := _block(view, prompt, known))]
+    return found
+
+
+def _block(view: StepView, prompt: Prompt, known: Mapping[str, Any]) -> Block | None:
+    if isinstance(prompt, Info):
+        return Block("html", authors_text(say(prompt.body)))
+    if isinstance(prompt, Recall):
+        earlier = view.work.module.prompts[prompt.of]
+        return _told(say(prompt.label), shown(earlier, known.get(prompt.of)))
+    if isinstance(prompt, Computed):
+        value = known.get(prompt.id)
+        told = "" if value is None else f"{value:.{prompt.decimals}f} {say(prompt.unit)}".strip()
+        return _told(say(prompt.label), told)
+    return _asked(view, prompt) if isinstance(prompt, Question) else None
+
+
+def _told(label: str, told: str) -> Block | None:
+    return Block("told", text_to_html(told), label) if told else None
+
+
+def _asked(view: StepView, question: Question) -> Block:
+    wrong = view.wrong.get(question.id, "")
+    block = Block(
+        "ask",
+        groups=((control(question, view.fields, name_of(question.id), wrong),),),
+        said=beside(view.said, question.id),
+        other=_other_answers(view.rivals, question),
+    )
+    if isinstance(question, SafetyGate):
+        return replace(block, kind="gate")
+    if not isinstance(question, Rows | Plan):
+        return block
+    groups = (
+        rows_controls(question, view.fields)
+        if isinstance(question, Rows)
+        else (plan_controls(question, view.fields),)
+    )
+    return replace(
+        block, kind="group", label=say(question.label), help=say(question.help),
+        wrong=wording.say(wrong) if wrong else "", groups=tuple(groups),
+    )  # fmt: skip
+
+
+def _other_answers(rivals: list[Answered], question: Question) -> str:
+    """What was answered on another device at the same time, if it differs."""
+    found = [one for one in rivals if one.answers is not None]
+    return "\n".join(
+        _("You also wrote at %(time)s:", time=clock_time(one.at)) + " " + told
+        for one in found
+        if (told := shown(question, (one.answers or {}).get(question.id)))
+    )
+
+
+def beside(said: list[Said], prompt_id: str) -> tuple[dict[str, Any], ...]:
+    """The feedback that stands beside one answer."""
+    return tuple(
+        {"by": one.author_name, "at": one.at, "text": one.beside[prompt_id]}
+        for one in said
+        if prompt_id in one.beside
+    )

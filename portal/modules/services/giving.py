@@ -1,0 +1,140 @@
+"""Giving work to a client, and opening the steps that a clinician decides on."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from portal.accounts.people import Person
+from portal.caseload.models import Engagement
+from portal.caseload.queries import EngagementFacts
+from portal.core import audit, clock
+from portal.core.errors import NotFound
+from portal.core.ids import new_id
+from portal.core.keyring import Keyring
+from portal.core.nonces import Nonce
+from portal.modules.access import (
+    load,
+    team_work_for,
+)
+from portal.modules.format.shapes import ModuleFile
+from portal.modules.models import (
+    Assignment,
+    Gate,
+    Pace,
+    PublishedModule,
+    State,
+    StepTerms,
+)
+from portal.modules.services.states import NonceRefused, note_state, step_of, tell, tell_the_client
+from portal.modules.shelves import read_source
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How work is given: from when, how fast, and which steps are read before going on."""
+
+    starts_at: dt.datetime
+    pace: Pace
+    gates: Mapping[str, Gate]
+
+
+def give(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    engagement: EngagementFacts,
+    source: bytes,
+    terms: Terms,
+    nonce: Nonce | None,
+) -> uuid.UUID:
+    """Gives a client the module or worksheet in a file; once, however often it is asked.
+
+    A version that the clinic has given before stays as it was then. Raises NonceRefused, or
+    ValueError for a file that is no sound module.
+    """
+    if nonce is None or not nonce.was_given_to(keyring, person.id, engagement.id):
+        raise NonceRefused
+    session.execute(select(Engagement.id).where(Engagement.id == engagement.id).with_for_update())
+    known = session.scalar(
+        select(Assignment.id).where(Assignment.given_by == person.id, Assignment.nonce == nonce.id)
+    )
+    if known is not None:
+        return known
+    module, published_id = _publish(session, person, source)
+    work_id, now = new_id(), clock.now()
+    session.add(
+        Assignment(
+            id=work_id,
+            clinic_id=person.clinic_id,
+            engagement_id=engagement.id,
+            vault_id=engagement.vault_id,
+            published_id=published_id,
+            given_by=person.id,
+            given_at=now,
+            nonce=nonce.id,
+            starts_at=terms.starts_at,
+            pace=terms.pace,
+            state=State.ASSIGNED,
+            last_at=now,
+        )
+    )
+    session.flush()
+    note_state(session, person, work_id, State.ASSIGNED)
+    for step in module.steps:
+        session.add(
+            StepTerms(
+                assignment_id=work_id,
+                step_id=step.id,
+                clinic_id=person.clinic_id,
+                gate=terms.gates.get(step.id, Gate.FREE),
+            )
+        )
+    session.flush()
+    tell(session, person, engagement.client_id, work_id)
+    audit.note(session, person.clinic_id, person.id, "work:give", work_id)
+    return work_id
+
+
+def _publish(session: Session, person: Person, source: bytes) -> tuple[ModuleFile, uuid.UUID]:
+    """This version as the clinic's own; the file of the first time is kept."""
+    module = read_source(source)
+    kind = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    session.execute(
+        kind(PublishedModule)
+        .values(
+            id=new_id(),
+            clinic_id=person.clinic_id,
+            module_id=module.id,
+            version=module.version,
+            source=source,
+            published_by=person.id,
+            published_at=clock.now(),
+        )
+        .on_conflict_do_nothing()
+    )
+    published_id = session.scalars(
+        select(PublishedModule.id).where(
+            PublishedModule.clinic_id == person.clinic_id,
+            PublishedModule.module_id == module.id,
+            PublishedModule.version == module.version,
+        )
+    ).one()
+    return load(session, published_id), published_id
+
+
+def unlock(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:
+    """Opens a step that stays shut until a clinician has decided on it. Raises NotFound."""
+    work = team_work_for(session, person, work_id, to_write=True)
+    if not step_of(work, step_id).clinician_unlocks:
+        raise NotFound
+    terms = session.get_one(StepTerms, (work.id, step_id))
+    if terms.opened_at is None:
+        terms.opened_by, terms.opened_at = person.id, clock.now()
+        session.flush()
+        tell_the_client(session, person, work)
+        audit.note(session, person.clinic_id, person.id, "step:unlock", work.id, step_id)

@@ -1,0 +1,145 @@
+"""What was planned, how it went, and what becomes of it when it does not happen."""
+
+import json
+import uuid
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from portal.accounts.people import Person
+from portal.clinics.queries import ClinicFacts
+from portal.core import audit, clock
+from portal.core.errors import Invalid, NotFound
+from portal.core.keyring import Keyring
+from portal.core.nonces import Nonce
+from portal.modules import queries
+from portal.modules.access import (
+    OpenWork,
+    clients_work_for,
+    team_work_for,
+)
+from portal.modules.format.shapes import Step
+from portal.modules.format.walk import homework
+from portal.modules.models import (
+    Homework,
+    HomeworkReport,
+)
+from portal.modules.services.states import NonceRefused, count_waiting, ready, tell_the_team
+from portal.safety.words import check_length, cleaned
+
+LONGEST_OBSTACLE = 500
+MISSES = 2
+OUTCOMES = ("done", "partly", "not_yet")
+
+
+def plan(
+    session: Session, person: Person, work: OpenWork, step: Step, answers: dict[str, Any]
+) -> None:
+    """What was planned in a step that is sent is asked for from now on."""
+    for plan, _words in homework(step, answers):
+        session.merge(
+            Homework(
+                assignment_id=work.id,
+                prompt_id=plan.id,
+                clinic_id=person.clinic_id,
+                step_id=step.id,
+                planned_at=clock.now(),
+                closed_at=None,
+                missed_at=None,
+            )
+        )
+    session.flush()
+
+
+def report(
+    session: Session,
+    keyring: Keyring,
+    clinic: ClinicFacts,
+    person: Person,
+    work_id: uuid.UUID,
+    prompt_id: str,
+    *,
+    outcome: str,
+    obstacle: str,
+    nonce: Nonce | None,
+) -> None:
+    """How homework went; once. The second time that it did not happen, the care team is told, and
+    the client is not asked again. Raises NotFound, NonceRefused or Invalid."""
+    work = clients_work_for(session, person, work_id, to_write=True)
+    row = session.get(Homework, (work.id, prompt_id))
+    if row is None:
+        raise NotFound
+    if nonce is None or not nonce.was_given_to(keyring, person.id, work.id):
+        raise NonceRefused
+    if outcome not in OUTCOMES:
+        raise Invalid(outcome="outcome_missing")
+    obstacle = cleaned(obstacle)
+    check_length(obstacle, LONGEST_OBSTACLE)
+    if _has_reported(session, person, nonce) or row.closed_at is not None:
+        return
+    work = ready(session, clinic, person, work)
+    _store_report(session, person, work, prompt_id, outcome, obstacle, nonce)
+    now = clock.now()
+    if outcome == "done":
+        row.closed_at = now
+    elif _misses(session, work, prompt_id) >= MISSES:
+        row.closed_at = row.missed_at = now
+        tell_the_team(session, person, work)
+    session.flush()
+    count_waiting(session, work)
+    audit.note(session, person.clinic_id, person.id, "homework:report", work.id)
+
+
+def _has_reported(session: Session, person: Person, nonce: Nonce) -> bool:
+    query = select(HomeworkReport.seq).where(
+        HomeworkReport.by == person.id, HomeworkReport.nonce == nonce.id
+    )
+    return session.scalar(query) is not None
+
+
+def _store_report(
+    session: Session,
+    person: Person,
+    work: OpenWork,
+    prompt_id: str,
+    outcome: str,
+    obstacle: str,
+    nonce: Nonce,
+) -> None:
+    last = session.scalar(
+        select(func.max(HomeworkReport.seq)).where(HomeworkReport.assignment_id == work.id)
+    )
+    seq = (last or 0) + 1
+    place = queries.report_place(work.id, prompt_id, seq, person.id)
+    sealed = work.vault.seal(json.dumps({"outcome": outcome, "obstacle": obstacle}), place)
+    session.add(
+        HomeworkReport(
+            assignment_id=work.id,
+            seq=seq,
+            clinic_id=person.clinic_id,
+            prompt_id=prompt_id,
+            by=person.id,
+            epoch=sealed.epoch,
+            sealed=sealed.blob,
+            nonce=nonce.id,
+            at=clock.now(),
+        )
+    )
+    session.flush()
+
+
+def _misses(session: Session, work: OpenWork, prompt_id: str) -> int:
+    tasks = queries.homework_of(session, work.vault, [work.id])
+    reports = [one for task in tasks if task.prompt_id == prompt_id for one in task.reports]
+    return sum(one.outcome == "not_yet" for one in reports)
+
+
+def see_misses(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """The care team has seen that homework did not happen. Raises NotFound."""
+    work = team_work_for(session, person, work_id, to_write=True)
+    session.execute(
+        update(Homework).where(Homework.assignment_id == work.id).values(missed_at=None)
+    )
+    count_waiting(session, work)
+    audit.note(session, person.clinic_id, person.id, "homework:see", work.id)

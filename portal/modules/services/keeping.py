@@ -1,0 +1,118 @@
+"""Answers that came without a live session: kept, sealed, for the one whose form they were in."""
+
+import json
+import uuid
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.people import Person
+from portal.clinics.queries import ClinicFacts
+from portal.core import audit, clock
+from portal.core.crypto import pad, seal_to
+from portal.core.errors import Conflict
+from portal.core.ids import new_id
+from portal.core.keyring import Keyring
+from portal.core.nonces import Nonce
+from portal.modules import queries
+from portal.modules.access import (
+    clients_work_for,
+    grant_holders,
+)
+from portal.modules.models import (
+    KeptAnswers,
+    StepEnding,
+)
+from portal.modules.services.answering import Form, begin, store
+from portal.modules.services.states import ready, step_of
+
+MOST_KEPT = 20
+
+
+def keep_for_author(
+    session: Session,
+    keyring: Keyring,
+    work_id: uuid.UUID,
+    step_id: str,
+    answers: dict[str, Any],
+    nonce: Nonce,
+) -> User | None:
+    """Keeps answers that came without a live session, sealed to the one whose form they were in.
+
+    Returns that person, or None if the form was given to nobody who may answer here.
+    """
+    for author in grant_holders(session, work_id):
+        if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
+            _keep(session, author, work_id, step_id, answers, nonce)
+            return author
+    return None
+
+
+def _keep(
+    session: Session,
+    author: User,
+    work_id: uuid.UUID,
+    step_id: str,
+    answers: dict[str, Any],
+    nonce: Nonce,
+) -> None:
+    has_ended = session.scalar(
+        select(StepEnding.seq).where(StepEnding.by == author.id, StepEnding.nonce == nonce.id)
+    )
+    if has_ended is not None or not answers:
+        return
+    session.execute(
+        delete(KeptAnswers).where(KeptAnswers.author_id == author.id, KeptAnswers.nonce == nonce.id)
+    )
+    count = session.scalar(select(func.count()).where(KeptAnswers.author_id == author.id)) or 0
+    if count >= MOST_KEPT:
+        raise Conflict(reason="too_many_kept")
+    kept_id = new_id()
+    place = queries.kept_label(author.clinic_id, work_id, step_id, kept_id)
+    session.add(
+        KeptAnswers(
+            id=kept_id,
+            clinic_id=author.clinic_id,
+            author_id=author.id,
+            assignment_id=work_id,
+            step_id=step_id,
+            nonce=nonce.id,
+            sealed=seal_to(author.public_key, pad(json.dumps(answers).encode()), place),
+            kept_at=clock.now(),
+        )
+    )
+    session.flush()
+    audit.note(session, author.clinic_id, None, "answers:keep", author.id)
+
+
+def restore_kept(
+    session: Session, clinic: ClinicFacts, person: Person, work_id: uuid.UUID, step_id: str
+) -> None:
+    """Puts kept answers into the step, over what was answered there; the latter stays on record.
+
+    Raises NotFound.
+    """
+    work = clients_work_for(session, person, work_id, to_write=True)
+    step = step_of(work, step_id)
+    last = queries.revisions(session, work, step_id)[-1:]
+    answers = queries.merged(last)
+    for one in queries.kept_of(session, person, work, step_id):
+        answers |= one.answers
+    work = ready(session, clinic, person, work)
+    known = last[0].seq if last else 0
+    store(session, person, work, step, Form(answers, {}, None, known), new_id())
+    discard_kept(session, person, work_id, step_id)
+    begin(session, person, work)
+    audit.note(session, person.clinic_id, person.id, "answers:save", work.id, step_id)
+
+
+def discard_kept(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:
+    session.execute(
+        delete(KeptAnswers).where(
+            KeptAnswers.author_id == person.id,
+            KeptAnswers.assignment_id == work_id,
+            KeptAnswers.step_id == step_id,
+        )
+    )

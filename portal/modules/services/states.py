@@ -1,0 +1,166 @@
+"""Where given work stands: what it comes to, what waits in it, and who is told."""
+
+import uuid
+from dataclasses import replace
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from portal.accounts.people import Person
+from portal.caseload.models import CareTeamMember, Engagement
+from portal.clinics.queries import ClinicFacts
+from portal.core import audit, clock
+from portal.core.errors import Conflict, Invalid, NotFound
+from portal.modules import queries
+from portal.modules.access import (
+    OpenWork,
+    clients_work_for,
+    team_work_for,
+    work_for,
+)
+from portal.modules.course import FOLLOWS, OVER
+from portal.modules.format.shapes import Step
+from portal.modules.models import (
+    Assignment,
+    Homework,
+    State,
+    StateChange,
+)
+from portal.notifications.opening import opened
+from portal.notifications.services import point
+from portal.vault import services as vault_services
+
+CAUSE = "work"
+
+
+class NonceRefused(Invalid):
+    """The form was not given to this person for this work, or too long ago."""
+
+    code = "form_too_old"
+
+
+def step_of(work: OpenWork, step_id: str) -> Step:
+    """Raises NotFound."""
+    try:
+        return work.module.step(step_id)
+    except KeyError as error:
+        raise NotFound from error
+
+
+def ready(session: Session, clinic: ClinicFacts, person: Person, work: OpenWork) -> OpenWork:
+    """Nothing more goes under a key that somebody left with."""
+    if not work.is_stale:
+        return work
+    vault = vault_services.freshen(session, person, work.vault, clinic.recovery_public_key)
+    return replace(work, vault=vault, is_stale=False)
+
+
+def note_state(session: Session, person: Person, work_id: uuid.UUID, state: State) -> None:
+    last = session.scalar(
+        select(func.max(StateChange.seq)).where(StateChange.assignment_id == work_id)
+    )
+    session.add(
+        StateChange(
+            assignment_id=work_id,
+            seq=(last or 0) + 1,
+            clinic_id=person.clinic_id,
+            state=state,
+            by=person.id,
+            at=clock.now(),
+        )
+    )
+    session.flush()
+
+
+def move(session: Session, person: Person, work: OpenWork, state: State) -> OpenWork:
+    """Brings work into another state. Raises Conflict if that may not follow."""
+    if state not in FOLLOWS[work.state]:
+        raise Conflict(reason="work_moved_on")
+    note_state(session, person, work.id, state)
+    session.execute(
+        update(Assignment).where(Assignment.id == work.id).values(state=state, last_at=clock.now())
+    )
+    audit.note(session, person.clinic_id, person.id, f"work:{state.value}", work.id)
+    return replace(work, state=state)
+
+
+def mark_opened(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """Remembers that the client has seen what was given, and what pointed to it."""
+    opened(session, person.id, CAUSE, work_id)
+    if person.is_staff:
+        return
+    work = clients_work_for(session, person, work_id, to_write=True)
+    if work.state is State.ASSIGNED:
+        move(session, person, work, State.OPENED)
+
+
+def submit(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """The client sends the work as it is, also with steps that were put off.
+
+    Raises NotFound, or Conflict if nothing was sent yet or it is not theirs to send now.
+    """
+    work = clients_work_for(session, person, work_id, to_write=True)
+    if not queries.progress(session, work).has_sent:
+        raise Conflict(reason="work_moved_on")
+    work = move(session, person, work, State.SUBMITTED)
+    count_waiting(session, work)
+    tell_the_team(session, person, work)
+
+
+def complete(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """Either side says that the work is done with. Raises NotFound or Conflict."""
+    work = work_for(session, person, work_id, to_write=True)
+    work = move(session, person, work, State.COMPLETED)
+    count_waiting(session, work)
+
+
+def withdraw(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """The care team takes work back. What was answered stays. Raises NotFound or Conflict."""
+    work = team_work_for(session, person, work_id, to_write=True)
+    work = move(session, person, work, State.WITHDRAWN)
+    count_waiting(session, work)
+
+
+def count_waiting(session: Session, work: OpenWork) -> None:
+    """Since when the oldest thing waits that the care team has not answered."""
+    waits = []
+    if work.state not in OVER:
+        waits.append(queries.progress(session, work).waiting_since)
+    if work.state is State.SUBMITTED:
+        waits.append(queries.states_of(session, work.id)[-1].at)
+    waits.append(
+        session.scalar(
+            select(func.min(Homework.missed_at)).where(Homework.assignment_id == work.id)
+        )
+    )
+    since = min((one for one in waits if one is not None), default=None)
+    session.execute(update(Assignment).where(Assignment.id == work.id).values(waiting_since=since))
+
+
+def tell_the_team(session: Session, person: Person, work: OpenWork) -> None:
+    team = session.scalars(
+        select(CareTeamMember.user_id)
+        .where(CareTeamMember.engagement_id == work.engagement_id, CareTeamMember.left_at.is_(None))
+        # In one order everywhere, or two at once could wait for each other's pointers.
+        .order_by(CareTeamMember.user_id)
+    )
+    for recipient_id in team.all():
+        tell(session, person, recipient_id, work.id)
+
+
+def tell_the_client(session: Session, person: Person, work: OpenWork) -> None:
+    client_id = session.scalars(
+        select(Engagement.client_id).where(Engagement.id == work.engagement_id)
+    ).one()
+    tell(session, person, client_id, work.id)
+
+
+def tell(session: Session, person: Person, recipient_id: uuid.UUID, work_id: uuid.UUID) -> None:
+    point(
+        session,
+        clinic_id=person.clinic_id,
+        recipient_id=recipient_id,
+        kind="waiting",
+        cause_kind=CAUSE,
+        cause_id=work_id,
+    )
