@@ -2,16 +2,14 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.core import clock
 from portal.core.ids import new_id
+from portal.core.inserts import insert_of
 from portal.notifications.models import (
     PROOF,
     Address,
@@ -27,10 +25,6 @@ DEAD, FAILING = "dead", "failing"
 # While one of these is open its address is not used.
 SHUTTING = (DEAD, FAILING)
 FAILURES_IN_A_ROW = 3
-_INSERTS: dict[str, Callable[..., Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
 
 
 def _open(session: Session, pointer: Pointer, code: str) -> None:
-    insert = _INSERTS[session.get_bind().dialect.name]
+    insert = insert_of(session)
     values = {
         "id": new_id(),
         "clinic_id": pointer.clinic_id,
@@ -142,7 +136,7 @@ def resolve(
 
 def stop(session: Session, lookup: bytes, channel: Channel) -> bool:
     """Binds a number or address; returns whether it was free before."""
-    insert = _INSERTS[session.get_bind().dialect.name]
+    insert = insert_of(session)
     values = {"lookup": lookup, "channel": channel, "since": clock.now()}
     added = insert(OptOut).values(values).on_conflict_do_nothing().returning(OptOut.since)
     return session.scalar(added) is not None

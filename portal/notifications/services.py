@@ -6,21 +6,20 @@ commit; what the queue loses, `sweep` finds. A worker that dies leaves its claim
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import case, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import ClauseElement
 
 from portal.config import Config
 from portal.core import clock
 from portal.core.crypto import pad, seal_to
 from portal.core.ids import new_id
+from portal.core.inserts import Insert, prepared
 from portal.core.jobs import wake_after_commit
 from portal.core.keyring import Keyring
-from portal.core.statements import Prepared
 from portal.notifications import formats, problems
 from portal.notifications.models import (
     AHEAD,
@@ -150,7 +149,7 @@ def _join(session: Session, ahead: Any, telling: Telling) -> None:
         )
 
 
-def _add_or_join(insert: Callable[..., Any]) -> Prepared:
+def _add_or_join(insert: Insert) -> ClauseElement:
     """The new pointer, or the one which is still ahead.
 
     Joining touches that row, so that it cannot go out before this transaction is through.
@@ -166,17 +165,12 @@ def _add_or_join(insert: Callable[..., Any]) -> Prepared:
             "kind": case((new.kind == URGENT, new.kind), else_=Pointer.kind),
         },
     )
-    return Prepared(joined.returning(Pointer.id, Pointer.cause_kind, Pointer.cause_id))
+    returning: ClauseElement = joined.returning(Pointer.id, Pointer.cause_kind, Pointer.cause_id)
+    return returning
 
 
-_ADD_OR_JOIN = {
-    "sqlite": _add_or_join(sqlite.insert),
-    "postgresql": _add_or_join(postgresql.insert),
-}
-_NOTE_JOINED = {
-    "sqlite": Prepared(sqlite.insert(JoinedCause).on_conflict_do_nothing()),
-    "postgresql": Prepared(postgresql.insert(JoinedCause).on_conflict_do_nothing()),
-}
+_ADD_OR_JOIN = prepared(_add_or_join)
+_NOTE_JOINED = prepared(lambda insert: insert(JoinedCause).on_conflict_do_nothing())
 
 
 def sweep(session: Session, _config: Config) -> int:
