@@ -45,12 +45,12 @@ class Fault(enum.StrEnum):
     OURS = "ours"  # it cannot be sent by anybody: a header that is none, a key that is lost
 
     @property
-    def is_providers(self) -> bool:
+    def is_about_the_provider(self) -> bool:
         """It would have happened to any address: never counted against one."""
         return self in _PROVIDERS
 
     @property
-    def is_addresss(self) -> bool:
+    def is_about_the_address(self) -> bool:
         """It is about this address: three of these in a row, and a person has to look."""
         return self in (Fault.REFUSED, Fault.DEAD)
 

@@ -61,7 +61,7 @@ def note_not_sent(session: Session, pointer_id: uuid.UUID, failure: NotSent) -> 
 
 
 def _is_too_old(pointer: Pointer, fault: Fault) -> bool:
-    lasts = LASTS if fault.is_providers else LASTS_FOR_ONE_ADDRESS
+    lasts = LASTS if fault.is_about_the_provider else LASTS_FOR_ONE_ADDRESS
     return pointer.tried_at is not None and clock.now() - pointer.tried_at > lasts
 
 
@@ -149,7 +149,7 @@ def _note_failed_later(session: Session, pointer: Pointer, report: Report) -> bo
         return False
     code, fault = report.code or "failed_later", report.fault or Fault.BROKEN
     may_try = pointer.attempts < MOST_TRIES_AFTER_REPORTS
-    if fault.is_providers and may_try and not _is_too_old(pointer, fault):
+    if fault.is_about_the_provider and may_try and not _is_too_old(pointer, fault):
         _try_again(session, pointer, code, fault, _pause(fault, pointer.attempts, 0))
     else:
         _fail(session, pointer, code, fault)

@@ -83,7 +83,7 @@ class _Run:
             ref = self._open_line().send(message)
         except NotSent as failure:
             _note_failure(self._database, self._channel, pointer_id, failure)
-            return not failure.fault.is_providers
+            return not failure.fault.is_about_the_provider
         _note_success(self._database, self._channel, pointer_id, ref)
         return True
 

@@ -63,7 +63,7 @@ def note_fault(
 
     What is about one address shows that the provider is well.
     """
-    if not fault.is_providers:
+    if not fault.is_about_the_provider:
         note_success(state, now)
         return
     state.failures += 1

@@ -76,7 +76,7 @@ def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
         _stop_address(session, pointer)
     elif fault is Fault.DEAD:
         _open(session, pointer, DEAD)
-    elif fault.is_addresss and _has_failed_in_a_row(session, pointer):
+    elif fault.is_about_the_address and _has_failed_in_a_row(session, pointer):
         _open(session, pointer, FAILING)
 
 
@@ -106,7 +106,7 @@ def _has_failed_in_a_row(session: Session, pointer: Pointer) -> bool:
         query = query.where(Pointer.tried_at >= address.confirmed_at)
     rows = session.execute(query.order_by(Pointer.id.desc()).limit(FAILURES_IN_A_ROW)).all()
     return len(rows) == FAILURES_IN_A_ROW and all(
-        row.state is State.FAILED and row.fault is not None and row.fault.is_addresss
+        row.state is State.FAILED and row.fault is not None and row.fault.is_about_the_address
         for row in rows
     )
 

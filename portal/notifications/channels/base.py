@@ -1,7 +1,7 @@
 """What every way of telling somebody has in common: a message, a line to a provider, and faults.
 
-A provider is one file in this folder and one entry in `PROVIDERS`. It opens lines; a line is kept
-for as many messages as one run sends.
+A provider is one file in this folder and an entry in `SMS_PROVIDERS`; one that calls us is in
+`CALLERS`, too. It opens lines; a line is kept for as many messages as one run sends.
 """
 
 import datetime as dt
