@@ -18,7 +18,7 @@ from portal.core.database import Database
 from portal.core.ids import new_id
 from portal.notifications import formats, gsm7, inbound, problems
 from portal.notifications.channels import gateway, twilio
-from portal.notifications.channels.base import Incoming
+from portal.notifications.channels.base import Incoming, as_id
 from portal.notifications.inbound import classify
 from portal.notifications.models import (
     Channel,
@@ -480,5 +480,5 @@ def test_the_same_number_is_known_by_the_same_mark(desk: Desk) -> None:
 
 
 def test_an_identifier_that_is_none_is_none() -> None:
-    assert gateway.as_id("x") is None
-    assert isinstance(gateway.as_id(str(uuid.uuid4())), uuid.UUID)
+    assert as_id("x") is None
+    assert isinstance(as_id(str(uuid.uuid4())), uuid.UUID)

@@ -6,12 +6,13 @@ A provider is one file in this folder and an entry in `SMS_PROVIDERS`; one that 
 
 import datetime as dt
 import enum
+import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from portal.notifications.models import Fault
 
@@ -118,6 +119,23 @@ class Caller(Protocol):
 
     def reply(self, text: str | None) -> tuple[str, str]:
         """The body and its type that make the provider send `text` back, or nothing."""
+
+
+def as_id(text: object) -> uuid.UUID | None:
+    """An identifier, or nothing if it is none."""
+    try:
+        return uuid.UUID(str(text))
+    except ValueError:
+        return None
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """What somebody says in JSON; nothing for whatever else they say."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 class Deadline:

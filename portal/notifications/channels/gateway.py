@@ -12,14 +12,12 @@ shared secret over `SECONDS.PATH.BODY`; SECONDS (since 1970) may be five minutes
 texts are `{"from", "text"}`, and the answer to a text is `{"reply": TEXT or null}`.
 """
 
-import base64
 import hmac
 import json
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from portal.config import Config
 from portal.notifications.channels.base import (
@@ -30,8 +28,10 @@ from portal.notifications.channels.base import (
     Outcome,
     Report,
     Unreadable,
+    as_id,
+    json_object,
 )
-from portal.notifications.channels.http import Answer, Desk
+from portal.notifications.channels.http import Answer, Desk, basic
 from portal.notifications.models import Fault
 
 PATIENCE = frozenset({408, 423, 425})
@@ -82,7 +82,7 @@ class GatewayLine:
         body = json.dumps({"to": message.to, "text": message.body}).encode()
         answer = self._desk.ask("POST", self._target, body, self._headers(message))
         if 200 <= answer.status < 300:
-            return _reference(answer.body)
+            return _reference(json_object(answer.body) or {})
         raise _refused(answer)
 
     def reach(self) -> None:
@@ -95,18 +95,8 @@ class GatewayLine:
         return headers
 
 
-def basic(parts: SplitResult) -> str:
-    """The header for the user and password of an address."""
-    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-
-
-def _reference(body: bytes) -> str | None:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return None
-    name = content.get("id") if isinstance(content, dict) else None
+def _reference(content: dict[str, Any]) -> str | None:
+    name = content.get("id")
     return str(name)[:100] if name else None
 
 
@@ -146,7 +136,7 @@ def read_report(call: Call) -> Report:
     has_failed = outcome is Outcome.FAILED
     return Report(
         pointer_id=as_id(content.get("key")),
-        ref=str(content["id"])[:100] if content.get("id") else None,
+        ref=_reference(content),
         outcome=outcome,
         fault=_REASONS.get(str(content.get("reason")), Fault.BROKEN) if has_failed else None,
         code="sms_failed_later" if has_failed else None,
@@ -167,19 +157,8 @@ def reply(text: str | None) -> tuple[str, str]:
     return json.dumps({"reply": text}), "application/json"
 
 
-def as_id(text: object) -> uuid.UUID | None:
-    """An identifier, or nothing if it is none."""
-    try:
-        return uuid.UUID(str(text))
-    except ValueError:
-        return None
-
-
 def _content(call: Call) -> dict[str, Any]:
-    try:
-        content = json.loads(call.body)
-    except (ValueError, RecursionError):
-        raise Unreadable from None
-    if not isinstance(content, dict):
+    content = json_object(call.body)
+    if content is None:
         raise Unreadable
     return content

@@ -1,5 +1,6 @@
 """One kept connection to one HTTP server, for providers that are talked to over HTTP."""
 
+import base64
 import datetime as dt
 import select
 import socket
@@ -9,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, unquote
 
 from portal.core.clock import now
 from portal.notifications.channels import base
@@ -74,6 +76,12 @@ class Desk:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def basic(parts: SplitResult) -> str:
+    """The header for the user and password of an address."""
+    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
 def _cut_off(error: BaseException, deadline: Deadline) -> NotSent:

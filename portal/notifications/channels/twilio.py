@@ -9,7 +9,6 @@ its row even when it comes before the answer.
 
 import base64
 import hmac
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,9 +24,10 @@ from portal.notifications.channels.base import (
     Outcome,
     Report,
     Unreadable,
+    as_id,
+    json_object,
 )
-from portal.notifications.channels.gateway import as_id, basic
-from portal.notifications.channels.http import Answer, Desk
+from portal.notifications.channels.http import Answer, Desk, basic
 from portal.notifications.models import Fault
 
 REPORTS = "/notices/twilio/report"
@@ -102,7 +102,7 @@ class TwilioLine:
         """As `Line.send`. The name of a text is its SID."""
         body = urlencode(self._fields(message)).encode()
         answer = self._desk.ask("POST", f"{self._account}/Messages.json", body, self._headers)
-        content = _content(answer)
+        content = json_object(answer.body) or {}
         if answer.status == 201 and isinstance(content.get("sid"), str):
             return str(content["sid"])[:100]
         raise _refused(answer, content)
@@ -113,13 +113,13 @@ class TwilioLine:
             "GET", f"{self._account}/Messages.json?PageSize=1", b"", self._headers
         )
         if answer.status != 200:
-            raise _refused(answer, _content(answer))
+            raise _refused(answer, json_object(answer.body) or {})
 
     def outcome_of(self, ref: str) -> Outcome:
         """What became of a text, asked instead of waited for; raises NotSent."""
         target = f"{self._account}/Messages/{quote(ref)}.json"
         answer = self._desk.ask("GET", target, b"", self._headers)
-        return _OUTCOMES.get(str(_content(answer).get("status")), Outcome.UNDER_WAY)
+        return _OUTCOMES.get(str((json_object(answer.body) or {}).get("status")), Outcome.UNDER_WAY)
 
     def _fields(self, message: Message) -> dict[str, str]:
         whence = "MessagingServiceSid" if self._sender.startswith("MG") else "From"
@@ -127,14 +127,6 @@ class TwilioLine:
         if self._reports:
             fields["StatusCallback"] = f"{self._reports}?{urlencode({'p': message.key})}"
         return fields
-
-
-def _content(answer: Answer) -> dict[str, Any]:
-    try:
-        content = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _refused(answer: Answer, content: dict[str, Any]) -> NotSent:
