@@ -6,7 +6,6 @@ letters á, í, ó and ú are outside, é, ñ, ü and ¿¡ inside.
 
 import unicodedata
 
-SEGMENT = 160
 BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -27,10 +26,3 @@ def _letter(letter: str) -> str:
         part for part in unicodedata.normalize("NFD", letter) if not unicodedata.combining(part)
     )
     return bare if bare and all(part in BASIC for part in bare) else "?"
-
-
-def septets(text: str) -> int:
-    """How much room a text takes in the network's alphabet; raises ValueError if it is in none."""
-    if not all(letter in BASIC or letter in EXTENSION for letter in text):
-        raise ValueError("a letter that the network's alphabet does not have")
-    return sum(2 if letter in EXTENSION else 1 for letter in text)

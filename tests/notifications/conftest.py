@@ -7,7 +7,9 @@ import pytest
 
 from portal.config import Config
 from portal.core import clock
+from portal.notifications.models import Channel
 from tests.cast import Cast
+from tests.notifications.caller import BASE, DANA, SECRET, Provider
 from tests.notifications.desk import Desk, Hands, denver
 from tests.servers import Gateway, MailServer
 
@@ -31,3 +33,20 @@ def desk(
         sms_url=gateway.url,
     )
     return Desk(cast, settings, winter)
+
+
+@pytest.fixture(params=["gateway", "twilio"])
+def provider(request: pytest.FixtureRequest, desk: Desk, gateway: Gateway) -> Iterator[Provider]:
+    is_twilio = request.param == "twilio"
+    gateway.status = 201 if is_twilio else 202
+    gateway.body = b"" if is_twilio else b'{"id": "SM1"}'
+    desk.config = replace(
+        desk.config,
+        base_url=BASE,
+        sms_url=gateway.twilio_url if is_twilio else gateway.url,
+        sms_secret=SECRET,
+    )
+    desk.give_address("dana", DANA, Channel.SMS)
+    provider = Provider(desk, request.param)
+    yield provider
+    provider.database.dispose()

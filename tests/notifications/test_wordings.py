@@ -8,7 +8,6 @@ import pytest
 
 from portal.core.ids import new_id
 from portal.core.resources import resource
-from portal.notifications.gsm7 import SEGMENT, septets
 from portal.notifications.models import PROOF, Channel
 from portal.notifications.queries import Errand
 from portal.notifications.wordings import (
@@ -19,6 +18,7 @@ from portal.notifications.wordings import (
     wording,
     words_for,
 )
+from tests.notifications.segments import SEGMENT, septets
 
 LONGEST_URL = "https://" + "n" * 42
 EVERY_CHOICE = list(product(LANGUAGES, WORDINGS, SENDER_NAMES))
