@@ -225,7 +225,7 @@ def _proved(session: Session, keyring: Keyring, person: Person, proof: AddressPr
     )
     session.delete(proof)
     session.flush()
-    problems.resolve(session, person.id, proof.channel, by=person.id)
+    problems.resolve(session, person.id, problems.SHUTTING, channel=proof.channel, by=person.id)
     # Whoever types a code that was just sent there wants to be told there, whatever they said once.
     problems.start(session, proof.lookup, proof.channel)
     # Not a question that is still open: that is about the addresses they had before.

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from portal.core import clock
 from portal.core.statements import Prepared
-from portal.notifications.models import ContactProblem, JoinedCause, Pointer, State
+from portal.notifications import problems
+from portal.notifications.models import JoinedCause, Pointer, State
 from portal.notifications.preferences import drop
-
-UNOPENED = "unopened"
 
 _JOINED = exists().where(
     JoinedCause.pointer_id == Pointer.id,
@@ -46,16 +45,7 @@ def opened(session: Session, user_id: uuid.UUID, cause_kind: str, cause_id: uuid
             _take_out(session, row.id, cause_kind, cause_id, now)
         else:
             session.execute(_that(row.id).values(opened_at=now))
-    session.execute(
-        update(ContactProblem)
-        .where(
-            ContactProblem.user_id == user_id,
-            ContactProblem.code == UNOPENED,
-            ContactProblem.resolved_at.is_(None),
-        )
-        .values(resolved_at=now, resolved_by=user_id),
-        execution_options={"synchronize_session": False},
-    )
+    problems.resolve(session, user_id, (problems.UNOPENED,), by=user_id)
 
 
 def _take_out(

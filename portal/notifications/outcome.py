@@ -138,7 +138,9 @@ def _note_delivered(session: Session, pointer: Pointer, report: Report) -> bool:
     )
     if not changed(session.execute(arrived)):
         return False
-    problems.resolve(session, pointer.recipient_id, pointer.channel, by=None)
+    problems.resolve(
+        session, pointer.recipient_id, problems.SHUTTING, channel=pointer.channel, by=None
+    )
     return True
 
 

@@ -21,7 +21,7 @@ from portal.notifications.models import (
     State,
 )
 
-DEAD, FAILING = "dead", "failing"
+DEAD, FAILING, UNOPENED = "dead", "failing", "unopened"
 # While one of these is open its address is not used.
 SHUTTING = (DEAD, FAILING)
 FAILURES_IN_A_ROW = 3
@@ -75,12 +75,13 @@ def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
     if fault is Fault.OPTED_OUT:
         _stop_address(session, pointer)
     elif fault is Fault.DEAD:
-        _open(session, pointer, DEAD)
+        open_task(session, pointer, DEAD)
     elif fault.is_about_the_address and _has_failed_in_a_row(session, pointer):
-        _open(session, pointer, FAILING)
+        open_task(session, pointer, FAILING)
 
 
-def _open(session: Session, pointer: Pointer, code: str) -> None:
+def open_task(session: Session, pointer: Pointer, code: str) -> None:
+    """Makes a task for a person of the clinic, unless there is the same already."""
     insert = insert_of(session)
     values = {
         "id": new_id(),
@@ -118,18 +119,23 @@ def _stop_address(session: Session, pointer: Pointer) -> None:
 
 
 def resolve(
-    session: Session, user_id: uuid.UUID, channel: Channel, *, by: uuid.UUID | None
+    session: Session,
+    user_id: uuid.UUID,
+    codes: tuple[str, ...],
+    *,
+    by: uuid.UUID | None,
+    channel: Channel | None = None,
 ) -> None:
-    """The address was proved anew, or it turned out that it works: the tasks about it are done."""
+    """Tasks of these kinds are done, on one channel or on all; `by` nobody if it came of itself."""
+    these = [
+        ContactProblem.user_id == user_id,
+        ContactProblem.code.in_(codes),
+        ContactProblem.resolved_at.is_(None),
+    ]
+    if channel is not None:
+        these.append(ContactProblem.channel == channel)
     session.execute(
-        update(ContactProblem)
-        .where(
-            ContactProblem.user_id == user_id,
-            ContactProblem.channel == channel,
-            ContactProblem.code.in_(SHUTTING),
-            ContactProblem.resolved_at.is_(None),
-        )
-        .values(resolved_at=clock.now(), resolved_by=by),
+        update(ContactProblem).where(*these).values(resolved_at=clock.now(), resolved_by=by),
         execution_options={"synchronize_session": False},
     )
 

@@ -2,7 +2,6 @@
 person of the clinic sees to it."""
 
 import datetime as dt
-import uuid
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
@@ -10,11 +9,10 @@ from sqlalchemy.orm import Session, aliased
 from portal.accounts.models import Disablement, Role, User
 from portal.config import Config
 from portal.core import clock
-from portal.core.ids import new_id
+from portal.notifications import problems
 from portal.notifications.models import (
     PROOF,
     Address,
-    Channel,
     Contact,
     ContactProblem,
     NoticePreference,
@@ -22,7 +20,6 @@ from portal.notifications.models import (
     PointerHold,
     State,
 )
-from portal.notifications.opening import UNOPENED
 from portal.notifications.preferences import reaches
 from portal.notifications.services import Telling, add
 
@@ -41,7 +38,7 @@ def remind(session: Session, _config: Config) -> int:
     waiting = session.scalars(_unanswered(clock.now())).all()
     for pointer in waiting:
         if pointer.reminder or reminders_in_a_row(session, pointer) >= MOST_REMINDERS:
-            _tell_the_clinic(session, pointer)
+            problems.open_task(session, pointer, problems.UNOPENED)
         else:
             _remind(session, pointer)
     session.flush()
@@ -100,7 +97,7 @@ def _clinic_knows() -> Exists:
     return exists().where(
         ContactProblem.user_id == Pointer.recipient_id,
         ContactProblem.channel == Pointer.channel,
-        ContactProblem.code == UNOPENED,
+        ContactProblem.code == problems.UNOPENED,
         ContactProblem.since > Pointer.sent_at,
     )
 
@@ -132,30 +129,3 @@ def _remind(session: Session, pointer: Pointer) -> None:
                 due_at=reach.next_allowed(clock.now()),
                 reminder=reminders_in_a_row(session, pointer) + 1,
             )
-
-
-def _tell_the_clinic(session: Session, pointer: Pointer) -> None:
-    """A task for a person, unless there is one already."""
-    if not has_problem(session, pointer.recipient_id, pointer.channel, UNOPENED):
-        session.add(
-            ContactProblem(
-                id=new_id(),
-                clinic_id=pointer.clinic_id,
-                user_id=pointer.recipient_id,
-                channel=pointer.channel,
-                code=UNOPENED,
-                since=clock.now(),
-            )
-        )
-        session.flush()
-
-
-def has_problem(session: Session, user_id: uuid.UUID, channel: Channel, code: str) -> bool:
-    """Whether a person of the clinic knows already that somebody cannot be reached."""
-    query = select(ContactProblem.id).where(
-        ContactProblem.user_id == user_id,
-        ContactProblem.channel == channel,
-        ContactProblem.code == code,
-        ContactProblem.resolved_at.is_(None),
-    )
-    return session.scalar(query) is not None

@@ -66,7 +66,7 @@ def set_address(
         )
     )
     session.flush()
-    problems.resolve(session, user_id, channel, by=user_id)
+    problems.resolve(session, user_id, problems.SHUTTING, channel=channel, by=user_id)
 
 
 def point(
