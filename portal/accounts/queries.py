@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Row, exists, select
@@ -83,6 +84,14 @@ class PersonFacts:
 
 def name_of(keyring: Keyring, user: User) -> str:
     return keyring.name(user.name_sealed, "users", "name", user.id)
+
+
+def names_of(
+    session: Session, keyring: Keyring, user_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, str]:
+    """The names of these people, by id."""
+    users = session.scalars(select(User).where(User.id.in_(user_ids)))
+    return {user.id: name_of(keyring, user) for user in users}
 
 
 def language_of(session: Session, user_id: uuid.UUID) -> str:

@@ -11,9 +11,9 @@ from portal.caseload.queries import EngagementFacts
 from portal.core import audit, wording
 from portal.core.errors import Conflict, Invalid
 from portal.core.web import db, installation, page, send_to
-from portal.notifications import ownership
+from portal.notifications import ownership, settling
 from portal.notifications.forms import days_of
-from portal.notifications.pages import day_names, slip_words, standing, tellings
+from portal.notifications.pages import day_names, slip_words, standing, tasks, tellings
 
 bp = Blueprint("contact", __name__)
 
@@ -37,6 +37,10 @@ def _page(client: EngagementFacts, *, problem: str | None = None) -> Response:
         typed=request.form.get("address"),
         client={"name": client.client_name, "url": url_for("home.client", engagement_id=client.id)},
         standing=standing(db(), client.client_id, clinic()),
+        tasks=[
+            {"facts": one, "url": _settle_url(client.id, one.id)}
+            for one in tasks(db(), installation.keyring, client.client_id)
+        ],
         tellings=tellings(db(), client.client_id),
         guardians=[{"hint": one.hint, "url": _remove_url(client.id, one.id)} for one in guardians],
         add_url=url_for("contact.add_guardian", engagement_id=client.id),
@@ -44,6 +48,10 @@ def _page(client: EngagementFacts, *, problem: str | None = None) -> Response:
         slip_url=url_for("contact.slip", engagement_id=client.id),
         days=day_names(person().language),
     )
+
+
+def _settle_url(engagement_id: uuid.UUID, problem_id: uuid.UUID) -> str:
+    return url_for("contact.settle", engagement_id=engagement_id, problem_id=problem_id)
 
 
 def _remove_url(engagement_id: uuid.UUID, contact_id: uuid.UUID) -> str:
@@ -55,6 +63,13 @@ def ask(engagement_id: uuid.UUID) -> Response:
     client = _client(engagement_id)
     change = ownership.ask if request.form.get("ask") == "yes" else ownership.stop_asking
     change(db(), person(), client.client_id)
+    return send_to(url_for("contact.show", engagement_id=engagement_id))
+
+
+@bp.post("/clients/<id:engagement_id>/problems/<id:problem_id>/settle")
+def settle(engagement_id: uuid.UUID, problem_id: uuid.UUID) -> Response:
+    client = _client(engagement_id)
+    settling.settle(db(), person(), client.client_id, problem_id)
     return send_to(url_for("contact.show", engagement_id=engagement_id))
 
 

@@ -45,11 +45,12 @@ CODES_TO_ONE = Rule("codes-address", "3/hour")
 
 @dataclass(frozen=True)
 class OwnAddress:
-    """One channel on the page: what is used, and what waits for its code."""
+    """One channel on the page: what is used, what waits for its code, whether it said STOP."""
 
     channel: Channel
     hint: str | None
     waiting: str | None
+    is_stopped: bool = False
 
 
 def own_addresses(session: Session, keyring: Keyring, user_id: uuid.UUID) -> list[OwnAddress]:
@@ -68,7 +69,8 @@ def own_addresses(session: Session, keyring: Keyring, user_id: uuid.UUID) -> lis
             )
         )
     }
-    return [OwnAddress(one, used.get(one), waiting.get(one)) for one in Channel]
+    stopped = problems.stopped_channels(session, user_id)
+    return [OwnAddress(one, used.get(one), waiting.get(one), one in stopped) for one in Channel]
 
 
 def confirmed_channels(session: Session, user_id: uuid.UUID) -> list[Channel]:

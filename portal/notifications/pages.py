@@ -1,6 +1,8 @@
 """What the pages about being told show."""
 
+import datetime as dt
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -8,14 +10,18 @@ from typing import Any
 from babel.dates import get_day_names
 from sqlalchemy.orm import Session
 
+from portal.accounts.queries import names_of
 from portal.clinics.queries import ClinicFacts
 from portal.core.i18n import language, speaker, when
 from portal.core.i18n import lazy as _
+from portal.core.keyring import Keyring
 from portal.core.web import installation
-from portal.notifications import ownership
+from portal.core.wording import say
+from portal.notifications import ownership, problems
 from portal.notifications.addresses import confirmed_channels
 from portal.notifications.models import Channel, Contact, HoldReason, Pointer, Rhythm, State
 from portal.notifications.preferences import choice_of
+from portal.notifications.problems import Problem
 from portal.notifications.queries import told_lately
 from portal.notifications.schedule import DAY_MINUTES
 from portal.notifications.wordings import SENDER_NAMES, WORDINGS, sender_name, wording
@@ -62,6 +68,41 @@ def time_zones(clinics: str, chosen: str | None) -> list[Option]:
 
 
 @dataclass(frozen=True)
+class Task:
+    """Somebody could not be reached. `settled` says who has seen to it and when."""
+
+    id: uuid.UUID
+    words: str
+    since: dt.datetime
+    is_tried_again: bool
+    settled: str | None
+
+
+def tasks(session: Session, keyring: Keyring, client_id: uuid.UUID) -> list[Task]:
+    """For the care team's page about a client: what waits for somebody, then what was seen to."""
+    waiting = problems.open_problems(session, [client_id])
+    settled = problems.settled_problems(session, client_id)
+    names = names_of(session, keyring, {one.resolved_by for one in settled if one.resolved_by})
+    return [_task(one, names) for one in (*waiting, *settled)]
+
+
+def _task(problem: Problem, names: Mapping[uuid.UUID, str]) -> Task:
+    is_shut = problem.code in problems.SHUTTING
+    code = problems.wording_code(problem, is_own=False) or ""
+    words = say(code) if problem.resolved_at is None else str(_SETTLED[is_shut, problem.channel])
+    return Task(problem.id, words, problem.since, is_shut, _settled(problem, names))
+
+
+def _settled(problem: Problem, names: Mapping[uuid.UUID, str]) -> str | None:
+    if problem.resolved_at is None:
+        return None
+    name, at = names.get(problem.resolved_by or problem.id), when(problem.resolved_at)
+    if name is None:
+        return str(_("Settled itself %(when)s", when=at))
+    return str(_("Settled by %(name)s %(when)s", name=name, when=at))
+
+
+@dataclass(frozen=True)
 class Standing:
     """How somebody may be reached, as their care team may know it: never where."""
 
@@ -76,9 +117,17 @@ class Standing:
     zone: str
     days: list[str]
     rhythm: str
+    said_stop: bool
 
 
 _CHANNELS = {Channel.EMAIL: _("By mail"), Channel.SMS: _("By text message")}
+# By whether the address did not work or nothing was opened.
+_SETTLED = {
+    (True, Channel.EMAIL): _("Not reached by mail"),
+    (True, Channel.SMS): _("Not reached by phone"),
+    (False, Channel.EMAIL): _("Mail was not opened"),
+    (False, Channel.SMS): _("Texts were not opened"),
+}
 _RHYTHMS = {
     Rhythm.EACH: _("Each time"),
     Rhythm.DAILY: _("Once a day"),
@@ -102,6 +151,7 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
         zone=time_zones(choice.time_zone or clinic.time_zone, None)[0].label,
         days=[names[day] for day in range(7) if choice.days >> day & 1],
         rhythm=str(_RHYTHMS[choice.rhythm]),
+        said_stop=Channel.SMS in problems.stopped_channels(session, client_id),
     )
 
 

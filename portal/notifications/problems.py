@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.core import clock
@@ -25,16 +25,23 @@ DEAD, FAILING, UNOPENED = "dead", "failing", "unopened"
 # While one of these is open its address is not used.
 SHUTTING = (DEAD, FAILING)
 FAILURES_IN_A_ROW = 3
+SETTLED_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Somebody cannot be reached on a channel. `code` picks the wording."""
+    """Somebody cannot be reached on a channel. `code` picks the wording.
 
+    `resolved_by` is nobody where it turned out by itself that the address works.
+    """
+
+    id: uuid.UUID
     user_id: uuid.UUID
     channel: Channel
     code: str
     since: dt.datetime
+    resolved_at: dt.datetime | None
+    resolved_by: uuid.UUID | None
 
 
 def open_problems(session: Session, user_ids: list[uuid.UUID]) -> list[Problem]:
@@ -44,7 +51,22 @@ def open_problems(session: Session, user_ids: list[uuid.UUID]) -> list[Problem]:
         .where(ContactProblem.user_id.in_(user_ids), ContactProblem.resolved_at.is_(None))
         .order_by(ContactProblem.since, ContactProblem.id)
     )
-    return [Problem(row.user_id, row.channel, row.code, row.since) for row in rows]
+    return [_facts(row) for row in rows]
+
+
+def settled_problems(session: Session, user_id: uuid.UUID) -> list[Problem]:
+    """What has been seen to lately, the latest first."""
+    rows = session.scalars(
+        select(ContactProblem)
+        .where(ContactProblem.user_id == user_id, ContactProblem.resolved_at.is_not(None))
+        .order_by(ContactProblem.resolved_at.desc(), ContactProblem.id.desc())
+        .limit(SETTLED_SHOWN)
+    )
+    return [_facts(row) for row in rows]
+
+
+def _facts(row: ContactProblem) -> Problem:
+    return Problem(**{name: getattr(row, name) for name in Problem.__dataclass_fields__})
 
 
 def wording_code(problem: Problem, *, is_own: bool) -> str | None:
@@ -63,14 +85,24 @@ def is_shut() -> ColumnElement[bool]:
         or_(*(ContactProblem.code == code for code in SHUTTING)),
         ContactProblem.resolved_at.is_(None),
     )
-    stopped = exists().where(OptOut.lookup == Address.lookup, OptOut.channel == Address.channel)
-    return or_(broken, stopped)
+    return or_(broken, _is_stopped())
+
+
+def _is_stopped() -> ColumnElement[bool]:
+    return exists().where(OptOut.lookup == Address.lookup, OptOut.channel == Address.channel)
+
+
+def stopped_channels(session: Session, user_id: uuid.UUID) -> set[Channel]:
+    """Where somebody's address is bound by a STOP."""
+    return set(
+        session.scalars(select(Address.channel).where(Address.user_id == user_id, _is_stopped()))
+    )
 
 
 def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
     """Makes a task of an address that is dead or has failed three times in a row."""
     pointer = session.get_one(Pointer, pointer_id, populate_existing=True)
-    if pointer.kind == PROOF:
+    if pointer.kind == PROOF or _is_about_the_past(session, pointer):
         return
     if fault is Fault.OPTED_OUT:
         _stop_address(session, pointer)
@@ -94,17 +126,37 @@ def open_task(session: Session, pointer: Pointer, code: str) -> None:
     session.execute(insert(ContactProblem).values(values).on_conflict_do_nothing())
 
 
+def _is_about_the_past(session: Session, pointer: Pointer) -> bool:
+    """What comes back late may be about an address that has been mended or replaced since."""
+    since = _trusted_since(session, pointer)
+    return since is not None and pointer.sent_at is not None and pointer.sent_at < since
+
+
+def _trusted_since(session: Session, pointer: Pointer) -> dt.datetime | None:
+    """When this address was proved, or somebody said that it works after all."""
+    address = session.get(Address, (pointer.recipient_id, pointer.channel))
+    settled = session.scalar(
+        select(func.max(ContactProblem.resolved_at)).where(
+            ContactProblem.user_id == pointer.recipient_id,
+            ContactProblem.channel == pointer.channel,
+            ContactProblem.code.in_(SHUTTING),
+        )
+    )
+    proved = address.confirmed_at if address is not None else None
+    return max((one for one in (proved, settled) if one is not None), default=None)
+
+
 def _has_failed_in_a_row(session: Session, pointer: Pointer) -> bool:
     """Whether the last three that reached an end all failed because of the address."""
-    address = session.get(Address, (pointer.recipient_id, pointer.channel))
+    since = _trusted_since(session, pointer)
     query = select(Pointer.state, Pointer.fault).where(
         Pointer.recipient_id == pointer.recipient_id,
         Pointer.channel == pointer.channel,
         Pointer.kind != PROOF,
         Pointer.state.in_((State.SENT, State.DELIVERED, State.FAILED)),
     )
-    if address is not None and address.confirmed_at is not None:
-        query = query.where(Pointer.tried_at >= address.confirmed_at)
+    if since is not None:
+        query = query.where(Pointer.tried_at >= since)
     rows = session.execute(query.order_by(Pointer.id.desc()).limit(FAILURES_IN_A_ROW)).all()
     return len(rows) == FAILURES_IN_A_ROW and all(
         row.state is State.FAILED and row.fault is not None and row.fault.is_about_the_address

@@ -40,7 +40,7 @@ def remind(session: Session, _config: Config) -> int:
         if pointer.reminder or reminders_in_a_row(session, pointer) >= MOST_REMINDERS:
             problems.open_task(session, pointer, problems.UNOPENED)
         else:
-            _remind(session, pointer)
+            tell_again(session, pointer, reminder=reminders_in_a_row(session, pointer) + 1)
     session.flush()
     return len(waiting)
 
@@ -103,17 +103,30 @@ def _clinic_knows() -> Exists:
 
 
 def reminders_in_a_row(session: Session, pointer: Pointer) -> int:
-    """How many reminders somebody had on this channel since they last opened anything."""
+    """How many reminders somebody had on this channel since they last opened anything, or since a
+    person of the clinic last saw to it that they did not."""
     own = and_(Pointer.recipient_id == pointer.recipient_id, Pointer.channel == pointer.channel)
-    last_opening = session.scalar(select(func.max(Pointer.opened_at)).where(own))
     query = select(func.count()).where(own, Pointer.reminder > 0, Pointer.sent_at.is_not(None))
-    if last_opening is not None:
-        query = query.where(Pointer.sent_at > last_opening)
+    for begun_anew in (
+        session.scalar(select(func.max(Pointer.opened_at)).where(own)),
+        session.scalar(
+            select(func.max(ContactProblem.resolved_at)).where(
+                ContactProblem.user_id == pointer.recipient_id,
+                ContactProblem.channel == pointer.channel,
+                ContactProblem.code == problems.UNOPENED,
+            )
+        ),
+    ):
+        if begun_anew is not None:
+            query = query.where(Pointer.sent_at > begun_anew)
     return session.scalar(query) or 0
 
 
-def _remind(session: Session, pointer: Pointer) -> None:
-    """In the same words as ever: that it is a reminder would say that something came before."""
+def tell_again(session: Session, pointer: Pointer, *, reminder: int = 0) -> None:
+    """Has somebody told of the same when they may be, if they still can be reached in that way.
+
+    In the same words as ever: that it is a reminder would say that something came before.
+    """
     for reach in reaches(session, pointer.recipient_id):
         if reach.channel == pointer.channel:
             add(
@@ -127,5 +140,5 @@ def _remind(session: Session, pointer: Pointer) -> None:
                 ),
                 kind=pointer.kind,
                 due_at=reach.next_allowed(clock.now()),
-                reminder=reminders_in_a_row(session, pointer) + 1,
+                reminder=reminder,
             )

@@ -56,6 +56,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "contact.ask": {"ask": "yes"},
         "contact.add_guardian": {"address": "parent@example.org"},
         "contact.remove_guardian": {},
+        "contact.settle": {},
         "caseload.make_invitation": {
             "name": "Quentin",
             "language": "en",

@@ -152,8 +152,8 @@ NOTICES: dict[str, Any] = {
     "is_unanswered": False,
     "is_asked": False,
     "addresses": [
-        SimpleNamespace(channel="email", hint="r…@example.org", waiting=None),
-        SimpleNamespace(channel="sms", hint=None, waiting="…42"),
+        SimpleNamespace(channel="email", hint="r…@example.org", waiting=None, is_stopped=False),
+        SimpleNamespace(channel="sms", hint="…17", waiting="…42", is_stopped=True),
     ],
     "typed": {},
     "choice": SimpleNamespace(
@@ -186,6 +186,26 @@ NOTICES: dict[str, Any] = {
 }
 CONTACT: dict[str, Any] = {
     "person": CLINICIAN,
+    "tasks": [
+        {
+            "url": "/c/1/p/1/settle",
+            "facts": SimpleNamespace(
+                words="We could not reach their phone. Ask for another number.",
+                since=START,
+                is_tried_again=True,
+                settled=None,
+            ),
+        },
+        {
+            "url": "/c/1/p/2/settle",
+            "facts": SimpleNamespace(
+                words="Texts were not opened",
+                since=START,
+                is_tried_again=False,
+                settled=f"Settled by {LONG_NAME} Sat 21 Nov, 09:00",
+            ),
+        },
+    ],
     "tellings": ["Sat 21 Nov, 09:00 · By text message: did not arrive"],
     "problem": None,
     "typed": None,
@@ -202,6 +222,7 @@ CONTACT: dict[str, Any] = {
         zone="Mountain time",
         days=WEEK,
         rhythm="Once a day",
+        said_stop=True,
     ),
     "guardians": [SimpleNamespace(hint="…17", url="/c/1/g/1/remove")],
     "add_url": "/c/1/g",
@@ -306,6 +327,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                 wants_none=False,
                 is_asked=True,
                 voicemail_ok=True,
+                said_stop=False,
             ),
         },
     ),

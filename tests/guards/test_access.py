@@ -43,6 +43,7 @@ POST /account/sessions/end-others                        in    200  200  200  20
 GET  /clients/<id:engagement_id>                         in    404  200  200  404  404 404 404 404
 GET  /clients/<id:engagement_id>/contact                 in    404  200  200  404  404 404 404 404
 POST /clients/<id:engagement_id>/contact/ask             in    404  303  303  404  404 404 404 404
+POST /clients/<id:engagement_id>/problems/<id:problem_id>/settle in 404 303 303 404 404 404 404 404
 POST /clients/<id:engagement_id>/guardians               in    404  303  303  404  404 404 404 404
 POST /clients/<id:engagement_id>/guardians/<id:contact_id>/remove in 404 303 303 404 404 404 404 404
 GET  /clients/<id:engagement_id>/contact/slip            in    404  200  200  404  404 404 404 404

@@ -35,8 +35,15 @@ from portal.modules import shelf
 from portal.modules.services import keeping
 from portal.notifications.addresses import CODE_LASTS
 from portal.notifications.formats import seal_hint
-from portal.notifications.models import AddressProof, Channel, GuardianContact, HoldReason
+from portal.notifications.models import (
+    AddressProof,
+    Channel,
+    ContactProblem,
+    GuardianContact,
+    HoldReason,
+)
 from portal.notifications.ownership import hold
+from portal.notifications.problems import DEAD
 from portal.notifications.services import set_address
 from portal.threads import services as threads
 from portal.threads.access import thread_for
@@ -83,6 +90,7 @@ class World(Cast):
         super().__init__(create_app(config))
         self.config = config
         self.guardians: dict[str, uuid.UUID] = {}
+        self.problems: dict[str, uuid.UUID] = {}
         throttle = self.app.extensions["guard"].throttle
         throttle._shared = throttle._local  # no queue's server is asked
         _ = self.other_clinic
@@ -238,6 +246,8 @@ class World(Cast):
             for client, by in {"dana": "ruth", "rosa": "luis", "iris": "luis"}.items():
                 self.guardians[client] = self._guardian(session, client, by)
             self.guardians["pavel"] = self._guardian(session, "pavel", "olga")
+            for client in self.guardians:
+                self.problems[client] = self._problem(session, client)
             set_address(
                 session,
                 self.config,
@@ -257,6 +267,15 @@ class World(Cast):
         session.add(contact)
         session.flush()
         return contact.id
+
+    def _problem(self, session: Session, client: str) -> uuid.UUID:
+        """By mail, where nobody has an address: nothing follows from it."""
+        user = session.get_one(User, self.ids[client])
+        problem = ContactProblem(id=new_id(), clinic_id=user.clinic_id, user_id=user.id)
+        problem.channel, problem.code, problem.since = Channel.EMAIL, DEAD, clock.now()
+        session.add(problem)
+        session.flush()
+        return problem.id
 
     def nonce(self, role: str, place: uuid.UUID) -> Nonce:
         return new_nonce(self.keyring, self.ids[ROLES[role]], place)
@@ -317,6 +336,7 @@ class World(Cast):
                 "session_id",
                 "contact_id",
                 "work_id",
+                "problem_id",
             )
             fixed = {"seq": 1, "name": "portal.0.css"}
             return {name: new_id() for name in names} | fixed | IN_WORK
@@ -331,6 +351,7 @@ class World(Cast):
             "member_id": self.ids[member[which]],
             "user_id": self.ids[user[which]],
             "contact_id": self.guardians[client[which]],
+            "problem_id": self.problems[client[which]],
             "session_id": sessions.get((role, which)) or sessions.get(("", which)) or new_id(),
             "work_id": self.work[client[which]],
             **IN_WORK,
