@@ -28,6 +28,7 @@ QUEUES = ("redis", "rediss", "unix")
 MAIL_SERVERS = ("smtp", "smtps", "smtp+starttls")
 SMS_GATEWAYS = ("https", "http", "twilio+https", "twilio+http")
 TWILIO_PATH = re.compile(r"/AC[0-9A-Za-z]{1,64}/(\+[1-9][0-9]{6,14}|MG[0-9A-Za-z]{1,64})")
+DOMAIN = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 SHORTEST_SECRET = 16
 
 SETTINGS = {
@@ -44,6 +45,7 @@ SETTINGS = {
     "PORTAL_WORKER_PRIVATE_KEY": "base64, for the worker alone (keys/worker.key)",
     "PORTAL_SMTP_URL": "smtp://, smtps:// or smtp+starttls://[user:password@]host[:port]",
     "PORTAL_MAIL_FROM": "the address that mail comes from",
+    "PORTAL_BOUNCE_DOMAIN": "a domain whose mail is given to `portal mail-returned` (none)",
     "PORTAL_MAIL_PER_SECOND": "how many mails the server may be given in a second (10)",
     "PORTAL_SMS_URL": "https://[user:password@]host/path of a gateway, or "
     "twilio+https://KEY:SECRET@api.twilio.com/ACCOUNT/SENDER",
@@ -79,6 +81,7 @@ class Config:
     worker_private_key: bytes | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "notes@localhost"
+    bounce_domain: str | None = None
     mail_per_second: int = 10
     sms_url: str | None = field(default=None, repr=False)
     sms_secret: str | None = field(default=None, repr=False)
@@ -180,6 +183,7 @@ class _Reader:
             "worker_private_key": self._worker_private_key(data) if for_worker else None,
             "smtp_url": smtp,
             "mail_from": self._mail_from(needed=smtp is not None),
+            "bounce_domain": self._bounce_domain(),
             "mail_per_second": self._number("PORTAL_MAIL_PER_SECOND", 10, 1, 1000),
             "sms_url": self._sms_url(),
             "sms_secret": self._sms_secret(),
@@ -317,6 +321,14 @@ class _Reader:
         if not re.fullmatch(r"[^\s@<>,;:\"\\]+@[^\s@<>,;:\"\\]+", address):
             self.problems.append("PORTAL_MAIL_FROM must be one mail address and nothing else.")
         return address
+
+    def _bounce_domain(self) -> str | None:
+        domain = self._value("PORTAL_BOUNCE_DOMAIN")
+        if domain is not None and not (len(domain) <= 200 and DOMAIN.fullmatch(domain)):
+            self.problems.append(
+                "PORTAL_BOUNCE_DOMAIN must be a domain such as back.example.org, without an @."
+            )
+        return domain
 
     def _number(self, name: str, default: int, least: int, most: int) -> int:
         text = self._value(name)

@@ -92,6 +92,8 @@ class MailServer:
     scheme: str = "smtp"
     credentials: str = ""
     conversations: set[int] = field(default_factory=set)
+    # Whom each mail goes back to: what the servers say to each other, not what is read.
+    senders: list[str] = field(default_factory=list)
     is_encrypted: list[bool] = field(default_factory=list)
     is_signed_in: list[bool] = field(default_factory=list)
     # What happens to a mail that was taken, before that is said.
@@ -112,6 +114,7 @@ class MailServer:
         self.is_signed_in.append(session.authenticated)
         if self.data_answer.startswith("250"):
             self.received.append(message)
+            self.senders.append(envelope.mail_from)
             self.on_taken()
         return self.data_answer
 

@@ -1,22 +1,30 @@
 """Commands about telling people, and about what that depends on."""
 
+import sys
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
+from portal.config import Config
 from portal.core.commands import check_database, read_config
 from portal.core.database import Database, is_sqlite
 from portal.notifications import doctor as examination
+from portal.notifications import outcome, returned
 from portal.notifications.doctor import Finding
 from portal.notifications.models import Channel
 from portal.notifications.worker_role import BadRole, give_rights, statements
 
+# EX_TEMPFAIL of sysexits.h, as mail servers know it.
+TRY_AGAIN = 75
 MARKS = {True: "ok   ", False: "WRONG", None: "-    "}
 
 
 def register(cli: click.Group) -> None:
     cli.add_command(ask_who_else)
     cli.add_command(doctor)
+    cli.add_command(mail_returned)
     cli.add_command(worker_role)
 
 
@@ -48,6 +56,41 @@ def _show(findings: Iterator[Finding]) -> bool:
         click.echo(f"{MARKS[finding.is_good]} {finding.words}")
         is_well &= finding.is_good is not False
     return is_well
+
+
+@click.command("mail-returned")
+@click.argument("recipient", required=False, envvar=["ORIGINAL_RECIPIENT", "RECIPIENT"])
+def mail_returned(recipient: str | None) -> None:
+    """Take in one mail that came back, from the mail server's pipe.
+
+    RECIPIENT is whom it was addressed to. Ends with 75 when it cannot be stored just now, for the
+    mail server to try again, and with 0 in any other case: nothing is ever sent back.
+    """
+    mail = _read_all(sys.stdin.buffer)
+    try:
+        is_noted = _note_returned(read_config(), mail, recipient or "")
+    except (click.ClickException, SQLAlchemyError) as problem:
+        # What a database says can quote what it was given.
+        told = problem.message if isinstance(problem, click.ClickException) else "database away"
+        click.echo(told, err=True)
+        raise SystemExit(TRY_AGAIN) from None
+    click.echo("noted" if is_noted else "nothing to note")
+
+
+def _note_returned(config: Config, mail: bytes, recipient: str) -> bool:
+    report = returned.read(config, mail, recipient)
+    if report is None:
+        return False
+    with Database(config.database_url).writing() as session:
+        return outcome.note_report(session, report)
+
+
+def _read_all(stream: BinaryIO) -> bytes:
+    """What matters of it. The rest is taken, too, or the mail server would think that we died."""
+    mail = stream.read(returned.MOST_BYTES)
+    while stream.read(returned.MOST_BYTES):
+        pass
+    return mail
 
 
 @click.command("worker-role")

@@ -71,6 +71,7 @@ def examine(config: Config) -> Iterator[Finding]:
         yield from _keys(config)
         for channel in Channel:
             yield _provider(config, channel)
+        yield _way_back(config)
         yield from _unsent(database)
         yield _disk(config.data)
     finally:
@@ -156,6 +157,14 @@ def _is_alive(worker: BaseWorker) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _way_back(config: Config) -> Finding:
+    if config.bounce_domain is None:
+        return Finding(
+            None, "mail that comes back: PORTAL_BOUNCE_DOMAIN is not set; it is not noticed"
+        )
+    return Finding(None, f"mail that comes back: to {config.bounce_domain}, if its server gives it")
 
 
 def _clock_process(data: Path) -> Finding:

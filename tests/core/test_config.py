@@ -81,6 +81,16 @@ def test_an_address_that_people_cannot_type_is_refused(data: Path, address: str)
     assert all(problem.startswith("PORTAL_BASE_URL") for problem in said)
 
 
+@pytest.mark.parametrize(
+    "domain", ["notes@example.org", "example", "a b.example.org", "-x.example"]
+)
+def test_what_is_no_domain_gets_no_mail_back(data: Path, domain: str) -> None:
+    (said,) = problems(PORTAL_DATA=str(data), PORTAL_BOUNCE_DOMAIN=domain)
+    assert said.startswith("PORTAL_BOUNCE_DOMAIN must be a domain")
+    environ = {"PORTAL_DATA": str(data), "PORTAL_BOUNCE_DOMAIN": "back.example.org"}
+    assert Config.from_env(environ).bounce_domain == "back.example.org"
+
+
 def test_real_use_has_secure_cookies(data: Path) -> None:
     environ = {"PORTAL_DATA": str(data), "PORTAL_BASE_URL": "https://portal.example.org/"}
     config = Config.from_env(environ)

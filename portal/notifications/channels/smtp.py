@@ -5,6 +5,7 @@ for them is in a domain that cannot exist (RFC 2606), so the answering person's 
 once that it cannot deliver, and nothing that a client writes lies in a mailbox that nobody watches.
 """
 
+import re
 import smtplib
 import socket
 import ssl
@@ -22,6 +23,7 @@ from portal.core.clock import now
 from portal.notifications.channels import base
 from portal.notifications.channels.base import Deadline, Message, NotSent
 from portal.notifications.models import Fault
+from portal.notifications.return_path import ReturnPath
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 NOBODY = "nobody-reads-this@no-reply.invalid"
@@ -62,6 +64,7 @@ class MailLine:
 
     def __init__(self, config: Config, url: str) -> None:
         self._config, self._parts = config, urlsplit(url)
+        self._return_path = ReturnPath(config)
         self._server: smtplib.SMTP | None = None
 
     def connect(self) -> smtplib.SMTP:
@@ -100,14 +103,16 @@ class MailLine:
     def send(self, message: Message) -> str | None:
         """As `Line.send`. The name of a mail is what its Message-ID begins with: its key."""
         mail = compose(self._config, message)
-        self._hand_over(self._open_server(), mail, message.to)
+        # Whom it goes back to is between the servers; what is read says who it is from.
+        back_to = self._return_path.address(message.key) or self._config.mail_from
+        self._hand_over(self._open_server(), mail, back_to, message.to)
         return message.key
 
-    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, to: str) -> None:
+    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, back_to: str, to: str) -> None:
         deadline = Deadline()
         try:
             with deadline.within(base.TIMEOUT_SECONDS, lambda: _cut(server)):
-                server.send_message(mail, self._config.mail_from, [to])
+                server.send_message(mail, back_to, [to])
         except (OSError, smtplib.SMTPException) as error:
             raise _why(error, deadline) from None
 
@@ -188,11 +193,7 @@ def _why(error: Exception, deadline: Deadline) -> NotSent:
 
 
 def _refused_address(code: int, text: bytes | str) -> NotSent:
-    """Whether an answer to RCPT is about the address, about us, or only for now.
-
-    The enhanced code decides where there is one; a bare 550, 551 or 553 means: no such mailbox
-    (RFC 5321, 4.2.3).
-    """
+    """Whether an answer to RCPT is about the address, about us, or only for now."""
     said = text.decode("ascii", "replace") if isinstance(text, bytes) else text
     enhanced = said.split(" ", 1)[0]
     name = f"smtp_{code}"
@@ -202,7 +203,15 @@ def _refused_address(code: int, text: bytes | str) -> NotSent:
         return NotSent(name, Fault.LATER)
     if enhanced.startswith(_ABOUT_US) or code in (500, 501, 502, 503, 504, 530):
         return NotSent(name, Fault.SETTINGS)
-    is_coded = enhanced.startswith("5.")
-    if enhanced in _NO_SUCH_ADDRESS or (not is_coded and code in (550, 551, 553)):
-        return NotSent(name, Fault.DEAD)
-    return NotSent(name, Fault.REFUSED)
+    return NotSent(name, Fault.DEAD if is_no_such_address(code, enhanced) else Fault.REFUSED)
+
+
+def is_no_such_address(code: int, enhanced: str) -> bool:
+    """Whether a final answer says that nobody lives there.
+
+    The enhanced code decides where there is one; a bare 550, 551 or 553 means: no such mailbox
+    (RFC 5321, 4.2.3).
+    """
+    if re.match(r"[245]\.\d", enhanced):
+        return enhanced in _NO_SUCH_ADDRESS
+    return code in (550, 551, 553)
