@@ -5,6 +5,7 @@ Whatever anybody types holds the mark; so finding the mark anywhere means that s
 
 import base64
 import http.client
+import json
 import os
 import re
 import secrets
@@ -29,6 +30,7 @@ from portal.core.database import Database
 from portal.core.ids import short
 from portal.core.processes import die_with_parent
 from portal.core.schema import upgrade
+from portal.notifications.channels.gateway import sign
 from portal.notifications.models import Channel, NoticePreference, Pointer, Rhythm, State
 from portal.notifications.preferences import Choice
 from portal.notifications.services import set_address
@@ -113,7 +115,10 @@ class Story:
     mails: servers.MailServer
     gateway: servers.Gateway
     cast: Cast
+    environ: dict[str, str]
     secrets: list[str] = field(default_factory=list)
+    # What was sent back to the telephones from which texts came.
+    replies: list[str] = field(default_factory=list)
     thread_url: str = ""
 
     @property
@@ -174,16 +179,20 @@ def a_story(folder: Path, database_url: str | None) -> Iterator[Story]:
             "PORTAL_DATABASE_URL": database_url or f"sqlite:///{data}/portal.sqlite",
             "PORTAL_SMTP_URL": mails.url,
             "PORTAL_MAIL_FROM": "notes@example.org",
+            "PORTAL_BOUNCE_DOMAIN": "back.example.org",
             "PORTAL_SMS_URL": gateway.url,
+            "PORTAL_SMS_SECRET": secrets.token_hex(),
             "PORTAL_WEB_WORKERS": "1",
         }
         config, log = Config.from_env(settings, for_worker=True), folder / "log"
         database = Database(config.database_url)
         upgrade(database)
         database.dispose()
-        process = _start(settings, folder / "talkative", log)
+        environ = os.environ | settings | {"PYTHONPATH": f"{folder / 'talkative'}:{ROOT}"}
+        process = _start(environ, log)
         mark = "qzk" + "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(9))
-        story = Story(config, mark, process, log, mails, gateway, Cast(create_app(config)))
+        cast = Cast(create_app(config))
+        story = Story(config, mark, process, log, mails, gateway, cast, environ)
         try:
             servers.wait_until(lambda: _is_open(story), "the portal starts", 60)
             live(story)
@@ -194,12 +203,12 @@ def a_story(folder: Path, database_url: str | None) -> Iterator[Story]:
                 story.stop()
 
 
-def _start(settings: dict[str, str], talkative: Path, log: Path) -> subprocess.Popen[bytes]:
+def _start(environ: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     """The whole portal under its supervisor, with every logger at its most talkative."""
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "portal.cli", "run"],
-            env=os.environ | settings | {"PYTHONPATH": f"{talkative}:{ROOT}"},
+            env=environ,
             stdout=file,
             stderr=file,
             preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
@@ -222,7 +231,9 @@ def live(story: Story) -> None:
     _words_come_late(story, client)
     _people_mistype(story)
     _keys_are_changed(story, client)
+    _texts_come_in(story)
     _it_is_told(story)
+    _mail_comes_back(story)
 
 
 def _come(story: Story, code: str, name: str) -> Visitor:
@@ -415,6 +426,54 @@ def _keys_are_changed(story: Story, client: Visitor) -> None:
     client.open("/account")
     client.post("/account/language", language="es")
     client.post("/sign-out")
+
+
+def _texts_come_in(story: Story) -> None:
+    """From a telephone that the portal knows, and from one that it does not; one call is odd."""
+    known, unknown = f"+1555{story.mark}", f"+1999{story.mark}"
+    for sender, words in (
+        (known, story.said("I do not feel well")),
+        (known, "help"),
+        (unknown, f"stop {story.mark}"),
+        (unknown, f"please stop texting me {story.mark}"),
+    ):
+        answer = _call(story, {"from": sender, "text": words})
+        assert answer.status == 200
+        story.replies.append(answer.text)
+    assert _call(story, {"from": [story.mark], "text": story.mark}).status == 400
+
+
+def _call(story: Story, content: dict[str, Any]) -> Answer:
+    body, seconds = json.dumps(content), int(clock.now().timestamp())
+    path = "/notices/gateway/text"
+    signature = sign(story.environ["PORTAL_SMS_SECRET"], seconds, path, body.encode())
+    headers = {"Content-Type": "application/json", "X-Signature": signature}
+    return story.visitor().go("POST", path, body, **headers)
+
+
+def _mail_comes_back(story: Story) -> None:
+    """A report that quotes the address, and an answer of somebody's, with words in it."""
+    back_to = story.mails.senders[-1]
+    report = f"""\
+To: {back_to}
+Subject: {story.said("returned")}
+X-Failed-Recipients: {story.mark}@{story.mark}.example.org
+Content-Type: message/delivery-status
+
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 {story.said("does not live here")}
+"""
+    for mail in (f"To: {back_to}\n\n{story.said('I wanted to say')}", report):
+        with story.log.open("ab") as log:
+            subprocess.run(
+                [sys.executable, "-m", "portal.cli", "mail-returned", back_to],
+                input=mail.encode(),
+                env=story.environ,
+                stdout=log,
+                stderr=log,
+                check=True,
+            )
 
 
 def _it_is_told(story: Story) -> None:

@@ -136,6 +136,11 @@ def _count(story: Story, table: str) -> int:
         return len(session.execute(select(Base.metadata.tables[table])).all())
 
 
+def _column(story: Story, table: str, column: str) -> list[Any]:
+    with story.cast.database.reading() as session:
+        return list(session.scalars(select(Base.metadata.tables[table].c[column])))
+
+
 def test_the_files_of_postgresql_hold_nothing_that_was_typed(
     story: Story, postgresql: servers.PostgreSQL
 ) -> None:
@@ -185,6 +190,16 @@ def test_what_was_sent_says_nothing(story: Story) -> None:
         said = json.dumps([headers, body]).encode()
         assert spilt(said, [story.mark, *story.secrets]) == []
         assert not re.search(rb"Porchlight|Larkspur|Ruth|Dana", said)
+
+
+def test_texts_and_mails_that_came_in_are_kept_nowhere_and_not_quoted(story: Story) -> None:
+    """That the disk, the database, the queue and the logs hold nothing of them is shown above."""
+    assert _count(story, "heard_texts") == len(story.replies) == 4
+    assert _count(story, "opt_outs") == 1
+    for reply in story.replies:
+        assert spilt(reply.encode(), [story.mark, *story.secrets]) == []
+    assert "not monitored" in story.replies[0]
+    assert any(row == "returned_5.1.1" for row in _column(story, "pointers", "last_error_code"))
 
 
 def test_what_runs_shows_nothing_in_its_arguments_and_environment(story: Story) -> None:
