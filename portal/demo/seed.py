@@ -28,6 +28,13 @@ from portal.core.nonces import new_nonce
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
 from portal.demo.content import Deed, DemoContent, MessageContent, ThreadContent
+from portal.demo.notices import (
+    choose_notices,
+    note_failure,
+    send_what_is_due,
+    settle_problems,
+)
+from portal.notifications.formats import usable
 from portal.notifications.models import Channel
 from portal.notifications.services import set_address
 from portal.threads import services as threads
@@ -65,6 +72,8 @@ class Seed:
             administrator_code = self._found()
             self._staff_come(administrator_code)
             self._clients_come()
+            self._choose_notices()
+        self._fail_to_tell()
         for thread in self.content.threads:
             self._play_thread(thread)
         self._everybody_leaves()
@@ -150,8 +159,34 @@ class Seed:
                     clinic_id=person.clinic_id,
                     user_id=person.id,
                     channel=channel,
-                    address=address,
+                    address=usable(channel, address, self.content.clinic.time_zone),
                 )
+
+    def _choose_notices(self) -> None:
+        for key, content in self.content.notices.items():
+            team = self.content.care_teams.get(key)
+            with self.database.writing() as session:
+                choose_notices(
+                    session,
+                    self.keyring,
+                    content,
+                    self.people[key],
+                    self.people[team[0]] if team else None,
+                    self.content.clinic.time_zone,
+                )
+
+    def _fail_to_tell(self) -> None:
+        """Whom nobody reached, before the story that their threads tell."""
+        for key, content in self.content.notices.items():
+            channel = Channel.SMS if self.content.cast[key].mobile else Channel.EMAIL
+            for failure in content.failures:
+                at = self.content.at(failure, self._now)
+                with _at(at), self.database.writing() as session:
+                    note_failure(session, self.people[key], channel)
+            if content.settled is not None:
+                by, at = content.settled.by, self.content.at(content.settled.at, self._now)
+                with _at(at), self.database.writing() as session:
+                    settle_problems(session, self.people[by], self.people[key])
 
     def _play_thread(self, thread: ThreadContent) -> None:
         engagement_id = self.engagements[thread.client]
@@ -215,6 +250,7 @@ class Seed:
     def _when(self, message: MessageContent) -> Iterator[tuple[Session, Person]]:
         at = min(self.content.at(message.at, self._now), self._now)
         with _at(at), self.database.writing() as session:
+            send_what_is_due(session)
             yield session, self.people[message.author]
 
     def _everybody_leaves(self) -> None:

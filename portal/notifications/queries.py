@@ -116,4 +116,6 @@ _ERRAND = (
 def told_lately(session: Session, user_id: uuid.UUID, count: int = 10) -> list[Pointer]:
     """What somebody was last told, or is to be told; the latest first."""
     query = select(Pointer).where(Pointer.recipient_id == user_id, Pointer.kind != PROOF)
-    return list(session.scalars(query.order_by(Pointer.id.desc()).limit(count)))
+    return list(
+        session.scalars(query.order_by(Pointer.created_at.desc(), Pointer.id.desc()).limit(count))
+    )

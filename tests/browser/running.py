@@ -66,12 +66,13 @@ class RunningPortal:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, *, path: str = "") -> None:
+        """`path` is where Python looks for modules before it looks here."""
         around = {name: value for name, value in os.environ.items() if "PORTAL_" not in name}
         options = ("--port", str(self.port), "--data", str(self._data))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "portal.cli", "demo", *options, "--accounts", str(self._table)],
-            env=around | {"PYTHONPATH": str(ROOT)},
+            env=around | {"PYTHONPATH": f"{path}:{ROOT}".lstrip(":")},
             stdout=self._log,
             stderr=self._log,
         )
@@ -91,6 +92,11 @@ class RunningPortal:
     def _greets(self) -> bool:
         assert self._process.poll() is None, (self.folder / "log.txt").read_text()
         return "Stop with" in (self.folder / "log.txt").read_text()
+
+    @property
+    def processes(self) -> dict[int, str]:
+        """Every process of it, by its number: what it was started with."""
+        return {pid: _command(pid) for pid in _family(self._process.pid)}
 
     def answers(self, route: str) -> int:
         """How often it has answered at a route, such as "threads.show"."""
@@ -223,6 +229,63 @@ class RunningPortal:
                 .where(BrowserSession.user_id == person.id)
                 .values(idle_seconds=seconds, seen_at=clock.now())
             )
+
+
+# Each process of a portal begins with it, since Python looks for a module of this name.
+MOVED_CLOCK = """\
+import datetime as dt
+from pathlib import Path
+
+from portal.core import clock
+
+AHEAD = Path(__file__).with_name("seconds-ahead")
+
+
+def moved() -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=float(AHEAD.read_text()))
+
+
+clock.set_clock(moved)
+"""
+
+
+class MovedPortal(RunningPortal):
+    """One whose clock a test moves, in all its processes at once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._clock = folder / "clock"
+        self._clock.mkdir()
+        (self._clock / "sitecustomize.py").write_text(MOVED_CLOCK)
+
+    def start_at(self, moment: dt.datetime) -> None:
+        self.turn(moment)
+        self.start(path=str(self._clock))
+
+    def turn(self, moment: dt.datetime) -> None:
+        """From now on it is this late there, and time goes on from then."""
+        ahead = moment - dt.datetime.now(dt.UTC)
+        fresh = self._clock / ".new"
+        fresh.write_text(str(ahead.total_seconds()))
+        fresh.replace(self._clock / "seconds-ahead")
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [child for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        children = []
+    for child in children:
+        yield from _family(int(child))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def _same(moment: dt.datetime) -> dt.datetime:

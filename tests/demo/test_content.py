@@ -30,7 +30,7 @@ def everything_written(content: DemoContent) -> list[MessageContent]:
 def test_the_cast_has_every_role(content: DemoContent) -> None:
     roles = sorted(member.role for member in content.cast.values())
     assert roles == [
-        "administrator", "client", "client", "clinician", "clinician", "supervisor",
+        "administrator", *["client"] * 4, "clinician", "clinician", "supervisor",
     ]  # fmt: skip
 
 
@@ -63,6 +63,20 @@ def test_every_clients_team_has_two_staff(content: DemoContent) -> None:
 
 def test_a_second_clinician_is_a_stranger_to_the_first_client(content: DemoContent) -> None:
     assert "luis" not in content.care_teams["dana"]
+
+
+def test_notices_are_of_many_kinds(content: DemoContent) -> None:
+    """Often and seldom, at other hours, none at all, a guardian's phone, and one that was off."""
+    notices, cast = content.notices, content.cast
+    assert set(notices) <= set(cast)
+    choices = [one.choice for one in notices.values() if one.choice]
+    assert {choice.get("rhythm") for choice in choices} >= {"each", "weekly"}
+    assert any(choice.get("contact") == "none" for choice in choices)
+    assert any(cast[key].mobile in one.guardians for key, one in notices.items())
+    for key, one in notices.items():
+        assert not one.guardians or cast[key].role == "client"
+        assert bool(one.failures) == bool(one.settled)
+        assert one.settled is None or one.settled.by in content.care_teams[key]
 
 
 def test_only_the_client_and_their_team_write(content: DemoContent) -> None:

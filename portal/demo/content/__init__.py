@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 _HERE = Path(__file__).parent
 _SATURDAY = 5
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Role = Literal["client", "clinician", "supervisor", "administrator"]
 Language = Literal["en", "es"]
@@ -111,6 +112,19 @@ class ThreadContent:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticesContent:
+    """How somebody is told. `choice` has the fields of the portal's own, `guardians` numbers.
+
+    `failures` are when they could not be reached, and `settled` tells who of the staff saw to it.
+    """
+
+    choice: dict[str, Any] | None
+    guardians: tuple[str, ...]
+    failures: tuple[Past, ...]
+    settled: Deed | None
+
+
+@dataclass(frozen=True, slots=True)
 class DemoContent:
     """Everything the demo sets up. `care_teams` lists the staff of each client, by key."""
 
@@ -118,6 +132,7 @@ class DemoContent:
     cast: dict[str, Member]
     care_teams: dict[str, tuple[str, ...]]
     threads: tuple[ThreadContent, ...]
+    notices: dict[str, NoticesContent]
 
     def at(self, past: Past, now: dt.datetime) -> dt.datetime:
         """Give a moment of the story as seen from `now`, as an aware UTC datetime."""
@@ -132,6 +147,7 @@ def load() -> DemoContent:
         cast={key: Member(key=key, **fields) for key, fields in _read("cast.toml").items()},
         care_teams={key: tuple(team) for key, team in _read("care_teams.toml").items()},
         threads=tuple(sorted(threads, key=_begun)),
+        notices={key: _notices(fields) for key, fields in _read("notices.toml").items()},
     )
 
 
@@ -165,6 +181,28 @@ def _thread(path: Path) -> ThreadContent:
         closed=_deed(fields.get("closed")),
         no_reply_needed=_deed(fields.get("no_reply_needed")),
     )
+
+
+def _notices(fields: dict[str, Any]) -> NoticesContent:
+    return NoticesContent(
+        choice=_choice(fields["choice"]) if "choice" in fields else None,
+        guardians=tuple(fields.get("guardians", ())),
+        failures=tuple(_past(entry) for entry in fields.get("failures", ())),
+        settled=_deed(fields.get("settled")),
+    )
+
+
+def _choice(fields: dict[str, Any]) -> dict[str, Any]:
+    """Times of the day become minutes, and days of the week bits."""
+    minutes = {
+        name: _time(fields[name]).hour * 60 + _time(fields[name]).minute
+        for name in ("quiet_from", "quiet_until")
+        if name in fields
+    }
+    days = (
+        {"days": sum(1 << _DAYS.index(day) for day in fields["days"])} if "days" in fields else {}
+    )
+    return fields | minutes | days
 
 
 def _message(entry: dict[str, Any]) -> MessageContent:
