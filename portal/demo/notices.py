@@ -10,7 +10,7 @@ from portal.core import clock
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.demo.content import NoticesContent
-from portal.notifications import ownership, problems
+from portal.notifications import ownership, pace, problems
 from portal.notifications.models import (
     Channel,
     Contact,
@@ -53,6 +53,7 @@ def send_what_is_due(session: Session) -> None:
         pointer.state = State.DELIVERED if is_text else State.SENT
         pointer.tried_at, pointer.sent_at, pointer.attempts = at, at, 1
         pointer.delivered_at = at if is_text else None
+        pace.note_success(pace.state_of(session, pointer.channel), at)
     session.flush()
 
 

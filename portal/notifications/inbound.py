@@ -22,6 +22,7 @@ from portal.notifications import formats, problems
 from portal.notifications.channels.base import Incoming
 from portal.notifications.gsm7 import transliterate
 from portal.notifications.models import Address, Channel, HeardKind, HeardText
+from portal.notifications.preferences import move_pending
 from portal.notifications.wordings import wording
 
 ANSWERS_AN_HOUR = {HeardKind.OTHER: 1, HeardKind.HELP: 1, HeardKind.STOP: 3, HeardKind.START: 3}
@@ -87,6 +88,10 @@ def hear(session: Session, keyring: Keyring, heard: Incoming) -> str | None:
     kind = classify(heard.words)
     owners = _owners(session, lookup)
     has_changed = _obey(session, lookup, kind)
+    if kind is HeardKind.STOP:
+        for _, user_id, _ in owners:
+            # What was ahead of them goes out no more, and their page says so at once.
+            move_pending(session, user_id)
     is_answer = not heard.is_answered and _may_answer(session, lookup, kind, has_changed)
     session.add(
         HeardText(id=new_id(), lookup=lookup, kind=kind, at=clock.now(), was_answered=is_answer)

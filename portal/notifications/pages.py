@@ -20,10 +20,10 @@ from portal.core.wording import say
 from portal.notifications import ownership, problems
 from portal.notifications.addresses import confirmed_channels
 from portal.notifications.models import Channel, Contact, HoldReason, Pointer, Rhythm, State
-from portal.notifications.preferences import choice_of
+from portal.notifications.preferences import Choice, choice_of
 from portal.notifications.problems import Problem
 from portal.notifications.queries import told_lately
-from portal.notifications.schedule import DAY_MINUTES
+from portal.notifications.schedule import DAY_MINUTES, EVERY_DAY
 from portal.notifications.wordings import SENDER_NAMES, WORDINGS, sender_name, wording
 
 # By the names that people there give their clocks; everywhere else by the city.
@@ -112,10 +112,9 @@ class Standing:
     wants_none: bool
     is_asked: bool
     voicemail_ok: bool
-    begin: str
-    end: str
+    hours: str
     zone: str
-    days: list[str]
+    days: str
     rhythm: str
     said_stop: bool
 
@@ -138,7 +137,7 @@ _RHYTHMS = {
 def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Standing:
     """For the care team's page about a client."""
     choice = choice_of(session, client_id)
-    names, hold = day_names(language()), ownership.hold_of(session, client_id)
+    hold = ownership.hold_of(session, client_id)
     return Standing(
         places=[str(_CHANNELS[one]) for one in confirmed_channels(session, client_id)],
         is_held=hold is not None,
@@ -146,10 +145,9 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
         wants_none=choice.contact is Contact.NONE,
         is_asked=ownership.is_asked(session, client_id, clinic.id),
         voicemail_ok=choice.voicemail_ok,
-        begin=_clock(choice.quiet_until),
-        end=_clock(choice.quiet_from),
+        hours=_hours(choice),
         zone=time_zones(choice.time_zone or clinic.time_zone, None)[0].label,
-        days=[names[day] for day in range(7) if choice.days >> day & 1],
+        days=_days(choice.days),
         rhythm=str(_RHYTHMS[choice.rhythm]),
         said_stop=Channel.SMS in problems.stopped_channels(session, client_id),
     )
@@ -183,6 +181,19 @@ _OUTCOMES = {
     State.FAILED: _("did not arrive"),
     State.DROPPED: _("not sent"),
 }
+
+
+def _days(days: int) -> str:
+    if days == EVERY_DAY:
+        return str(_("Every day"))
+    names = day_names(language())
+    return ", ".join(names[day] for day in range(7) if days >> day & 1)
+
+
+def _hours(choice: Choice) -> str:
+    if choice.quiet_from == choice.quiet_until:
+        return str(_("At any hour"))
+    return f"{_clock(choice.quiet_until)}–{_clock(choice.quiet_from)}"
 
 
 def _clock(minute: int) -> str:

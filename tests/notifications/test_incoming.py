@@ -55,6 +55,7 @@ def test_stop_works_at_once_and_is_confirmed_once(
     desk.point("dana")
     said = provider.text("STOP")
     assert said == gsm7.transliterate(wording("answers/stopped", "en"))
+    assert latest(desk).state is State.DROPPED
     assert provider.text("stop") is None
     for pointer in desk.pointers():
         deliver(desk.database, desk.config, pointer.id)
