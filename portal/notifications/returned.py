@@ -55,15 +55,17 @@ def _fields(message: Message, name: str) -> Iterator[str]:
 
 
 def _read(pointer_id: uuid.UUID, message: Message) -> Report | None:
-    for block in _blocks(message):
+    said = [block for block in _blocks(message) if block["Action"] or block["Status"]]
+    for block in said:
         action = _field(block, "Action").lower()
         status = _STATUS.search(_field(block, "Status"))
         # Anything else is on its way still, or says that it arrived somewhere.
         if action == "failed" or (not action and status and status[1] == "5"):
             fault, code = _why(status[0] if status else _UNKNOWN, _field(block, "Diagnostic-Code"))
             return Report(pointer_id, None, Outcome.FAILED, fault, f"returned_{code}")
-    # Exim and Gmail name whom they did not reach, even when they say no more.
-    if _field(message, "X-Failed-Recipients"):
+    # Exim and Gmail name whom they did not reach, even when they say no more; Gmail also does so
+    # when it takes longer, and says that.
+    if not said and _field(message, "X-Failed-Recipients"):
         return Report(pointer_id, None, Outcome.FAILED, Fault.REFUSED, f"returned_{_UNKNOWN}")
     return None
 

@@ -41,7 +41,7 @@ REFUSED = {
     "exim-old": "5.0.0",
     "gmail-empty": "5.0.0",
 }
-NO_NEWS = ("postfix-delayed", "postfix-delivered", "holiday", "read-receipt")
+NO_NEWS = ("postfix-delayed", "gmail-delayed", "postfix-delivered", "holiday", "read-receipt")
 
 
 def sample(name: str, to: str) -> bytes:
