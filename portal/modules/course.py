@@ -51,12 +51,16 @@ class Standing(enum.StrEnum):
 
 @dataclass(frozen=True)
 class StepMark:
-    """What is known of one step: how it was last left, and whether that was read since."""
+    """What is known of one step: how it was last left, and whether that was read since.
+
+    `called_at`: an answer called for somebody then, and nobody has said yet that they came.
+    """
 
     ending: Ending | None = None
     is_read: bool = False
     is_unlocked: bool = False
     gate: Gate = Gate.FREE
+    called_at: dt.datetime | None = None
 
     @property
     def is_held(self) -> bool:

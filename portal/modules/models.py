@@ -97,7 +97,11 @@ class Gate(enum.StrEnum):
 
 
 class StepTerms(Base):
-    """What was agreed for one step of given work. `opened_at`: a clinician unlocked it."""
+    """What was agreed for one step of given work. `opened_at`: a clinician unlocked it.
+
+    `called_at`: when the client last answered so that somebody must look at it at once; `seen_at`:
+    when one of the care team last said that they have. What was answered stands in no column.
+    """
 
     __tablename__ = "step_terms"
 
@@ -107,6 +111,8 @@ class StepTerms(Base):
     gate: Mapped[Gate] = mapped_column(words(Gate, 10))
     opened_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     opened_at: Mapped[dt.datetime | None]
+    called_at: Mapped[dt.datetime | None]
+    seen_at: Mapped[dt.datetime | None]
 
 
 class Response(Base):

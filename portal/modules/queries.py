@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -191,9 +191,13 @@ def feedback_on(session: Session, keyring: Keyring, work: OpenWork) -> list[Said
 
 
 _TERMS = Prepared(
-    select(StepTerms.step_id, StepTerms.gate, StepTerms.opened_at).where(
-        StepTerms.assignment_id == bindparam("work")
-    )
+    select(
+        StepTerms.step_id,
+        StepTerms.gate,
+        StepTerms.opened_at,
+        StepTerms.called_at,
+        StepTerms.seen_at,
+    ).where(StepTerms.assignment_id == bindparam("work"))
 )
 _ENDINGS = Prepared(
     select(StepEnding.step_id, StepEnding.how, StepEnding.response_seq, StepEnding.at)
@@ -225,10 +229,13 @@ class Progress:
     @property
     def waiting_since(self) -> dt.datetime | None:
         """When the oldest step was sent that somebody said they would read, and has not."""
-        return min(
-            (self.endings[name].at for name, mark in self.marks.items() if mark.is_waiting),
-            default=None,
-        )
+        sent = (self.endings[name].at for name, mark in self.marks.items() if mark.is_waiting)
+        return min(sent, default=None)
+
+    @property
+    def called_since(self) -> dt.datetime | None:
+        """When the oldest answer came that calls for somebody, and nobody has come yet."""
+        return min((m.called_at for m in self.marks.values() if m.called_at), default=None)
 
     @property
     def has_sent(self) -> bool:
@@ -250,6 +257,7 @@ def progress(session: Session, work: OpenWork) -> Progress:
             is_read=step.id in endings and read.get(step.id, -1) >= endings[step.id].response_seq,
             is_unlocked=step.id in terms and terms[step.id].opened_at is not None,
             gate=terms[step.id].gate if step.id in terms else Gate.FREE,
+            called_at=_called_at(terms[step.id]) if step.id in terms else None,
         )
         for step in work.module.steps
     }
@@ -262,6 +270,13 @@ def progress(session: Session, work: OpenWork) -> Progress:
         now=clock.now(),
     )
     return Progress(work.module, found, marks, endings, way)
+
+
+def _called_at(terms: Any) -> dt.datetime | None:
+    """When an answer called for somebody, unless somebody has said since that they have seen it."""
+    if terms.called_at is None or (terms.seen_at and terms.seen_at >= terms.called_at):
+        return None
+    return cast(dt.datetime, terms.called_at)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from portal.modules import pages, queries, shelf
 from portal.modules.access import OpenWork
 from portal.modules.blocks import beside
 from portal.modules.course import OVER
-from portal.modules.format.shapes import Kind, ModuleFile, Question, Step
+from portal.modules.format.shapes import Kind, ModuleFile, Question, SafetyGate, Step
 from portal.modules.models import Ending, State
 from portal.modules.queries import Answered, Progress, Said
 from portal.modules.shown import answer_rows, say, shown
@@ -93,15 +93,26 @@ def _step(
         "at": found.endings[step.id].at if step.id in found.endings else None,
         "unlock_url": f"{url}/open" if step.clinician_unlocks and not mark.is_unlocked else None,
         "unlock_note": say(step.unlock_note),
+        "called_at": mark.called_at,
+        "gates": _gates(step, found) if mark.called_at else [],
+        "see_url": f"{url}/seen",
         "whole": pages.on_the_whole(work, said, found.answers),
         "url": f"{url}/feedback" if is_sent else None,
-        "is_open": is_sent,
         "nonce": nonce,
         "rows": _rows(session, work, found, step, said, words) if is_sent else [],
         "links": _links(work, found, step),
         "noticed": words.get("s.noticed", ""),
         "task": words.get("s.task", ""),
     }
+
+
+def _gates(step: Step, found: Progress) -> list[dict[str, str]]:
+    """The safety questions as they are answered now, also in a step that was not sent."""
+    gates = (one for one in step.questions if isinstance(one, SafetyGate))
+    return [
+        {"label": say(gate.label), "text": shown(gate, found.answers.get(gate.id)) or "–"}
+        for gate in gates
+    ]
 
 
 def _rows(

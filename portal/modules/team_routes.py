@@ -128,6 +128,11 @@ def unlock(work_id: uuid.UUID, step_id: str) -> Response:
     return do(work_id, lambda: giving.unlock(db(), person(), work_id, step_id))
 
 
+@bp.post("/work/<id:work_id>/steps/<step_id>/seen")
+def see(work_id: uuid.UUID, step_id: str) -> Response:
+    return do(work_id, lambda: states.see(db(), person(), work_id, step_id))
+
+
 @bp.post("/work/<id:work_id>/withdraw")
 def withdraw(work_id: uuid.UUID) -> Response:
     return do(work_id, lambda: states.withdraw(db(), person(), work_id))

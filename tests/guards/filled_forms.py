@@ -80,6 +80,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "modules.give_feedback": {"s.noticed": "typed words", "action": "send"}
         | _nonce(world, role, ids, "work_id"),
         "modules.unlock": {},
+        "modules.see": {},
         "modules.withdraw": {},
         "modules.see_misses": {},
         "threads.write": text | _nonce(world, role, ids, "thread_id"),

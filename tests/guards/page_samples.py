@@ -641,7 +641,7 @@ ANSWER = {
 }  # fmt: skip
 TEAM_STEP = {
     "id": "wave", "title": "An urge is a wave", "says": "Sent", "at": START, "unlock_url": None,
-    "unlock_note": "", "whole": WHOLE, "url": f"{WORK_URL}/steps/wave/feedback", "is_open": True,
+    "unlock_note": "", "called_at": None, "whole": WHOLE, "url": f"{WORK_URL}/steps/wave/feedback",
     "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
     "task": "",
 }  # fmt: skip
@@ -742,6 +742,9 @@ PAGES |= {
                     "url": None,
                     "unlock_url": "/open",
                     "unlock_note": "Talk first.",
+                    "called_at": START,
+                    "gates": [{"label": "Do you think of ending your life?", "text": "Yes"}],
+                    "see_url": "/steps/log/seen",
                 },
             ],
             "may_ask_again": True,

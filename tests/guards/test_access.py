@@ -101,6 +101,7 @@ POST /work/<id:work_id>/steps/<step_id>/draft            401   303  404  404  40
 POST /work/<id:work_id>/steps/<step_id>/feedback         in    404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/kept             in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/open             in    404  303  303  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/seen             in    404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/submit                           in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/withdraw                         in    404  303  303  404  404 404 404 404
 """

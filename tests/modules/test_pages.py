@@ -157,6 +157,20 @@ def test_help_stands_first_when_somebody_may_be_in_danger(
     assert text.count("tel:988") == 1
 
 
+def test_the_counsellor_sees_first_what_a_safety_question_brought(
+    cast: Cast, work: uuid.UUID
+) -> None:
+    dana, ruth = cast.browser("dana"), cast.browser("ruth")
+    stories.send(cast, cast.person("dana"), work, "look")
+    stories.save(cast, cast.person("dana"), work, "safe", {**stories.SAFE, "gate": "yes"})
+    page = ruth.open(f"/work/{short(work)}").text
+    assert "A safety question" in page
+    assert "Hard moments" not in page, "it was not sent"
+    assert "A safety question" not in dana.open(f"/work/{short(work)}").text
+    ruth.post(f"/work/{short(work)}/steps/safe/seen")
+    assert "A safety question" not in ruth.open(f"/work/{short(work)}").text
+
+
 def test_somebody_who_says_no_sees_the_ordinary_page(cast: Cast, work: uuid.UUID) -> None:
     dana = cast.browser("dana")
     stories.send(cast, cast.person("dana"), work, "look")

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import uuid
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -15,7 +14,8 @@ from portal.modules import queries
 from portal.modules.course import Standing
 from portal.modules.models import Ending, KeptAnswers, Pace, PublishedModule, Response
 from portal.modules.services import homework, keeping, states
-from portal.notifications.models import Pointer
+from portal.notifications.models import URGENT, Channel, Pointer
+from portal.notifications.services import set_address
 from tests.cast import Cast
 from tests.modules import stories
 
@@ -268,17 +268,23 @@ def test_whoever_was_taken_off_cannot_read_what_is_written_next(
         stories.look(cast, helen, work)
 
 
-def test_both_sides_are_told_that_something_waits(cast: Cast, dana: Person) -> None:
-    from portal.notifications.models import Channel
-    from portal.notifications.services import set_address
-
-    config: Any = cast.app.extensions["portal"].config
+def reach(cast: Cast, *names: str) -> None:
+    """They can be told something by mail."""
+    config = cast.app.extensions["portal"].config
     with cast.database.writing() as session:
-        for name in ("dana", "ruth"):
+        for name in names:
             set_address(
-                session, config, clinic_id=cast.clinic.id, user_id=cast.ids[name],
-                channel=Channel.EMAIL, address=f"{name}@example.org",
-            )  # fmt: skip
+                session,
+                config,
+                clinic_id=cast.clinic.id,
+                user_id=cast.ids[name],
+                channel=Channel.EMAIL,
+                address=f"{name}@example.org",
+            )
+
+
+def test_both_sides_are_told_that_something_waits(cast: Cast, dana: Person) -> None:
+    reach(cast, "dana", "ruth")
     work = stories.give(cast)
     stories.send(cast, dana, work, "look", stories.LOOK | {"mood": 9})
     stories.send(cast, dana, work, "plan")
@@ -286,3 +292,71 @@ def test_both_sides_are_told_that_something_waits(cast: Cast, dana: Person) -> N
         told = {row.recipient_id for row in session.scalars(select(Pointer))}
         assert told == {cast.ids["dana"], cast.ids["ruth"]}
         assert {row.cause_kind for row in session.scalars(select(Pointer))} == {"work"}
+
+
+NIGHT = dt.datetime(2026, 3, 3, 8, 30, tzinfo=dt.UTC)  # half past one at the clinic
+UNSURE = stories.SAFE | {"gate": "unsure"}
+
+
+def _urgent(cast: Cast) -> set[uuid.UUID]:
+    """Who is told at any hour."""
+    with cast.database.reading() as session:
+        return set(
+            session.scalars(
+                select(Pointer.recipient_id).where(
+                    Pointer.kind == URGENT, Pointer.due_at <= clock.now()
+                )
+            )
+        )
+
+
+@pytest.mark.parametrize("ending", [None, *Ending])
+def test_a_safety_question_that_is_not_answered_no_brings_the_care_team_at_any_hour(
+    cast: Cast, dana: Person, ruth: Person, ending: Ending | None
+) -> None:
+    reach(cast, "dana", "ruth", "helen")
+    work = stories.give(cast, gates={})
+    with clock.use(lambda: NIGHT):
+        stories.send(cast, dana, work, "look")
+        assert _urgent(cast) == set()
+        stories.save(cast, dana, work, "safe", UNSURE, ending=ending)
+        assert _urgent(cast) == {cast.ids["ruth"], cast.ids["helen"]}
+        assert stories.waiting(cast, ruth) == NIGHT
+
+
+def test_no_safety_question_calls_anybody_while_it_is_still_being_answered(
+    cast: Cast, dana: Person, ruth: Person
+) -> None:
+    work = stories.give(cast, gates={})
+    stories.send(cast, dana, work, "look")
+    stories.save(cast, dana, work, "safe", UNSURE, is_draft=True)
+    stories.save(cast, dana, work, "safe", stories.SAFE)
+    assert (_urgent(cast), stories.waiting(cast, ruth)) == (set(), None)
+
+
+def test_who_was_called_says_that_they_came_and_is_called_again_by_new_answers(
+    cast: Cast, dana: Person, ruth: Person
+) -> None:
+    work = stories.give(cast, gates={})
+    stories.send(cast, dana, work, "look")
+    stories.save(cast, dana, work, "safe", UNSURE)
+    with cast.database.writing() as session:
+        states.see(session, ruth, work, "safe")
+    stories.save(cast, dana, work, "safe", UNSURE)
+    assert stories.waiting(cast, ruth) is None
+    stories.save(cast, dana, work, "safe", UNSURE | {"gate": "yes"})
+    assert stories.waiting(cast, ruth) is not None
+    stories.send(cast, dana, work, "safe", UNSURE | {"gate": "yes"})
+    stories.say(cast, ruth, work, "safe")
+    assert stories.waiting(cast, ruth) is None
+
+
+def test_an_answer_that_called_waits_although_the_work_was_taken_back(
+    cast: Cast, dana: Person, ruth: Person
+) -> None:
+    work = stories.give(cast, gates={})
+    stories.send(cast, dana, work, "look")
+    stories.save(cast, dana, work, "safe", UNSURE)
+    with cast.database.writing() as session:
+        states.withdraw(session, ruth, work)
+    assert stories.waiting(cast, ruth) is not None

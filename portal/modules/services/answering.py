@@ -22,7 +22,7 @@ from portal.modules.access import (
 )
 from portal.modules.course import ANSWERABLE
 from portal.modules.format.shapes import Question, Step
-from portal.modules.format.walk import still_asked
+from portal.modules.format.walk import alarmed, still_asked
 from portal.modules.models import (
     Assignment,
     Ending,
@@ -30,6 +30,7 @@ from portal.modules.models import (
     Response,
     State,
     StepEnding,
+    StepTerms,
 )
 from portal.modules.services.homework import plan
 from portal.modules.services.states import (
@@ -96,10 +97,25 @@ def save(
     if changed:
         work = begin(session, person, work)
         audit.note(session, person.clinic_id, person.id, "answers:save", work.id, step_id)
+    if not form.is_draft and alarmed(step, form.answers):
+        _call(session, person, work, step)
     saved = Saved(work, step, changed, wrong=form.wrong)
     if ending is None:
         return saved
     return _end(session, person, saved, ending, seq, nonce_id, form.answers)
+
+
+def _call(session: Session, person: Person, work: OpenWork, step: Step) -> None:
+    """Has the care team told at any hour that somebody answered a safety question so that one of
+    them must look; once for what was answered, however often it is saved."""
+    terms = session.get_one(StepTerms, (work.id, step.id))
+    answered_at = queries.revisions(session, work, step.id)[-1].at
+    if terms.called_at is None or terms.called_at < answered_at:
+        terms.called_at = clock.now()
+        session.flush()
+        count_waiting(session, work)
+        tell_the_team(session, person, work, urgent=True)
+        audit.note(session, person.clinic_id, person.id, "step:call", work.id, step.id)
 
 
 def _ended_by(session: Session, person: Person, nonce: Nonce) -> StepEnding | None:

@@ -29,6 +29,7 @@ from portal.modules.services.states import (
     NonceRefused,
     count_waiting,
     move,
+    note_seen,
     ready,
     step_of,
     tell_the_client,
@@ -82,6 +83,7 @@ def give_feedback(
         check_length(text)
     work = ready(session, clinic, person, work)
     _store_feedback(session, person, work, step, words, nonce, ended.response_seq)
+    note_seen(session, work.id, step.id)
     if work.state is State.SUBMITTED:
         wanted = State.REVISION_ASKED if ask_again else State.FEEDBACK_GIVEN
         work = move(session, person, work, wanted)

@@ -25,6 +25,7 @@ from portal.modules.models import (
     Homework,
     State,
     StateChange,
+    StepTerms,
 )
 from portal.notifications.opening import opened
 from portal.notifications.services import point
@@ -121,11 +122,29 @@ def withdraw(session: Session, person: Person, work_id: uuid.UUID) -> None:
     count_waiting(session, work)
 
 
+def see(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:
+    """Somebody of the care team has seen the answer that called for them. Raises NotFound."""
+    work = team_work_for(session, person, work_id, to_write=True)
+    note_seen(session, work.id, step_of(work, step_id).id)
+    count_waiting(session, work)
+    audit.note(session, person.clinic_id, person.id, "step:see", work.id, step_id)
+
+
+def note_seen(session: Session, work_id: uuid.UUID, step_id: str) -> None:
+    """No answer of this step calls for anybody any more, until another one does."""
+    session.execute(
+        update(StepTerms)
+        .where(StepTerms.assignment_id == work_id, StepTerms.step_id == step_id)
+        .values(seen_at=clock.now())
+    )
+
+
 def count_waiting(session: Session, work: OpenWork) -> None:
     """Since when the oldest thing waits that the care team has not answered."""
-    waits = []
+    found = queries.progress(session, work)
+    waits = [found.called_since]
     if work.state not in OVER:
-        waits.append(queries.progress(session, work).waiting_since)
+        waits.append(found.waiting_since)
     if work.state is State.SUBMITTED:
         waits.append(queries.states_of(session, work.id)[-1].at)
     waits.append(
@@ -137,7 +156,9 @@ def count_waiting(session: Session, work: OpenWork) -> None:
     session.execute(update(Assignment).where(Assignment.id == work.id).values(waiting_since=since))
 
 
-def tell_the_team(session: Session, person: Person, work: OpenWork) -> None:
+def tell_the_team(
+    session: Session, person: Person, work: OpenWork, *, urgent: bool = False
+) -> None:
     team = session.scalars(
         select(CareTeamMember.user_id)
         .where(CareTeamMember.engagement_id == work.engagement_id, CareTeamMember.left_at.is_(None))
@@ -145,7 +166,7 @@ def tell_the_team(session: Session, person: Person, work: OpenWork) -> None:
         .order_by(CareTeamMember.user_id)
     )
     for recipient_id in team.all():
-        tell(session, person, recipient_id, work.id)
+        tell(session, person, recipient_id, work.id, urgent=urgent)
 
 
 def tell_the_client(session: Session, person: Person, work: OpenWork) -> None:
@@ -155,7 +176,14 @@ def tell_the_client(session: Session, person: Person, work: OpenWork) -> None:
     tell(session, person, client_id, work.id)
 
 
-def tell(session: Session, person: Person, recipient_id: uuid.UUID, work_id: uuid.UUID) -> None:
+def tell(
+    session: Session,
+    person: Person,
+    recipient_id: uuid.UUID,
+    work_id: uuid.UUID,
+    *,
+    urgent: bool = False,
+) -> None:
     point(
         session,
         clinic_id=person.clinic_id,
@@ -163,4 +191,5 @@ def tell(session: Session, person: Person, recipient_id: uuid.UUID, work_id: uui
         kind="waiting",
         cause_kind=CAUSE,
         cause_id=work_id,
+        urgent=urgent,
     )
