@@ -30,6 +30,7 @@ PHONE: dict[str, Any] = {
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 LOCALES = {"en": "en-US", "es": "es-MX"}
 # Regular 2G as the DevTools have it: bytes a second and milliseconds.
+ANY_LINE = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1, "latency": 0}
 SLOW_LINE = {
     "offline": False, "downloadThroughput": 31_250, "uploadThroughput": 6_250, "latency": 300,
 }  # fmt: skip
@@ -70,9 +71,10 @@ class Walker:
         self._expected: set[int] = set()
         self._presses_twice = False
         self.page: Page = self.context.new_page()
-        if slow:
-            line = self.context.new_cdp_session(self.page)
-            line.send("Network.emulateNetworkConditions", SLOW_LINE)
+        self._line = self.context.new_cdp_session(self.page)
+        self._condition = SLOW_LINE if slow else ANY_LINE
+        self._is_cut = False
+        self._line.send("Network.emulateNetworkConditions", self._condition)
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
         self.page.on("request", self._ask)
@@ -96,11 +98,22 @@ class Walker:
         self._presses_twice = True
         self.button(button).dblclick()
 
+    @contextmanager
+    def without_a_line(self) -> Iterator[None]:
+        """As in a valley that no mast reaches. What is asked for meanwhile fails: no fault."""
+        self._is_cut = True
+        self._line.send("Network.emulateNetworkConditions", self._condition | {"offline": True})
+        yield
+        self._line.send("Network.emulateNetworkConditions", self._condition)
+        self._is_cut = False
+
     def has_scripts(self) -> None:
         """Waits until they have come. Asked from outside: the page itself may evaluate nothing."""
         wait_until(lambda: self.page.evaluate("!!window.htmx"), "the scripts come")
 
     def _hear(self, message: ConsoleMessage) -> None:
+        if self._is_cut:
+            return
         told = re.search(r"status of (\d+)", message.text)
         if message.type in ("error", "warning") and not (told and int(told[1]) in self._expected):
             self.trouble.append(f"{message.text} ({self.page.url})")
@@ -116,7 +129,7 @@ class Walker:
         # the box then goes by a request of its own.
         if request.url.endswith("/draft") and request.failure == "net::ERR_ABORTED":
             return
-        if self._presses_twice and request.method == "POST":
+        if self._is_cut or (self._presses_twice and request.method == "POST"):
             return
         self.trouble.append(f"{request.method} {request.url}: {request.failure}")
 
@@ -159,7 +172,7 @@ class Walker:
         """Key by key, as people do."""
         self.box(label).press_sequentially(text)
 
-    def press(self, name: str, **values: object) -> None:
+    def press(self, name: str, /, **values: object) -> None:
         self._touch(self.button(name, **values))
 
     def follow(self, name: str) -> None:
@@ -177,7 +190,7 @@ class Walker:
     def box(self, label: str) -> Locator:
         return self.page.get_by_label(self.say(label), exact=True)
 
-    def button(self, name: str, **values: object) -> Locator:
+    def button(self, name: str, /, **values: object) -> Locator:
         return self.page.get_by_role("button", name=self.say(name, **values), exact=True)
 
     def link(self, text: str) -> Locator:
