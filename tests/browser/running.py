@@ -24,6 +24,7 @@ from portal.accounts.people import Person
 from portal.accounts.services import Choice, Visitor
 from portal.accounts.sessions import Cookie
 from portal.caseload import services as caseload
+from portal.caseload.access import engagement_for_team
 from portal.caseload.services import NewClient, Welcomed
 from portal.clinics.queries import ClinicBook, ClinicFacts
 from portal.config import Config
@@ -34,6 +35,10 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
+from portal.modules import shelf
+from portal.modules.models import Pace
+from portal.modules.services import giving
+from portal.modules.services.giving import Terms
 from portal.threads import services as threads
 from tests.servers import free_port, wait_until
 
@@ -205,6 +210,23 @@ class RunningPortal:
             with clock.use(partial(_same, day)):
                 self.send(next(authors), thread_id, text)
         return f"/threads/{short(thread_id)}"
+
+    def work(
+        self, client: Newcomer, module: str, *, pace: Pace = Pace.FREE, by: str = "ruth"
+    ) -> str:
+        """The address of a module of the library, given without waiting, and all of it open."""
+        person = self.person(by)
+        nonce = new_nonce(self.keyring, person.id, client.engagement_id)
+        terms = Terms(clock.now(), pace, {})
+        with self.database.writing() as session:
+            engagement = engagement_for_team(session, self.keyring, person, client.engagement_id)
+            work_id = giving.give(
+                session, self.keyring, person, engagement, shelf.source(module), terms, nonce
+            )
+            for step in shelf.load(module).steps:
+                if step.clinician_unlocks:
+                    giving.unlock(session, person, work_id, step.id)
+        return f"/work/{short(work_id)}"
 
     def send(self, author: Person, thread_id: uuid.UUID, text: str) -> None:
         nonce = new_nonce(self.keyring, author.id, thread_id)

@@ -23,6 +23,7 @@ class Scene:
         self.closed = portal.thread(self.client, letters(4), subject="The first weeks")
         with portal.database.writing() as session:
             threads.close(session, portal.person("ruth"), parse(self.closed.rpartition("/")[2]))
+        self.work = portal.work(self.client, "sleep")
         self.client_path = f"/clients/{short(self.client.engagement_id)}"
 
     @cached_property
@@ -129,6 +130,8 @@ SIGHTS = (
     Sight("thread, closed", "client", "{scene.closed}"),
     Sight("new thread", "client", "{scene.client_path}/threads/new"),
     Sight("who can read this", "client", "{scene.client_path}/reading"),
+    Sight("given work", "client", "{scene.work}"),
+    Sight("step", "client", "{scene.work}/steps/diary"),
     Sight("account", "client", "/account"),
     Sight("being told", "client", "/account/notices"),
     Sight("being told, at first", "client", "/account/notices?first=1"),
@@ -139,6 +142,9 @@ SIGHTS = (
     Sight("client", "ruth", "{scene.client_path}"),
     Sight("how to reach a client", "ruth", "{scene.client_path}/contact"),
     Sight("thread, clinician", "ruth", "{scene.thread}"),
+    Sight("given work, clinician", "ruth", "{scene.work}"),
+    Sight("choose work", "ruth", "{scene.client_path}/work/new"),
+    Sight("give work", "ruth", "{scene.client_path}/work/new/sleep"),
     Sight("invite a client", "ruth", "/clients/invite"),
     Sight("invited", "ruth", _invited),
     Sight("people", "tom", "/"),
