@@ -64,6 +64,8 @@ class Chore:
 CHORES = (
     Chore("portal.notifications.services.sweep", dt.timedelta(seconds=2)),
     Chore("portal.notifications.reminders.remind", dt.timedelta(minutes=10)),
+    Chore("portal.modules.services.reminding.remind", dt.timedelta(minutes=1)),
+    Chore("portal.modules.services.giving.end_what_is_past", dt.timedelta(minutes=10)),
     Chore("portal.notifications.addresses.forget_expired", dt.timedelta(minutes=10)),
     Chore("portal.core.reserve.take_in", dt.timedelta(seconds=10)),
     Chore("portal.core.audit.sign_checkpoint", dt.timedelta(minutes=1)),

@@ -31,6 +31,7 @@ class OpenWork:
     given_by: uuid.UUID
     given_at: dt.datetime
     starts_at: dt.datetime
+    ends_at: dt.datetime | None
     pace: Pace
     state: State
     waiting_since: dt.datetime | None
@@ -46,6 +47,7 @@ _FIND = Prepared(
         Assignment.given_by,
         Assignment.given_at,
         Assignment.starts_at,
+        Assignment.ends_at,
         Assignment.pace,
         Assignment.state,
         Assignment.waiting_since,
@@ -91,6 +93,7 @@ def work_for(
         row.given_by,
         row.given_at,
         row.starts_at,
+        row.ends_at,
         row.pace,
         row.state,
         row.waiting_since,

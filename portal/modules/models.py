@@ -58,6 +58,7 @@ class Assignment(Base):
     __table_args__ = (
         UniqueConstraint("given_by", "nonce"),
         Index("ix_assignments_engagement", "engagement_id", "id"),
+        Index("ix_assignments_ends_at", "ends_at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -69,6 +70,7 @@ class Assignment(Base):
     given_at: Mapped[dt.datetime]
     nonce: Mapped[uuid.UUID]
     starts_at: Mapped[dt.datetime]
+    ends_at: Mapped[dt.datetime | None]
     pace: Mapped[Pace] = mapped_column(words(Pace))
     state: Mapped[State] = mapped_column(words(State))
     last_at: Mapped[dt.datetime]
@@ -76,7 +78,10 @@ class Assignment(Base):
 
 
 class StateChange(Base):
-    """Given work came into a state: who brought it there, and when. Numbered from 1."""
+    """Given work came into a state: who brought it there, and when. Numbered from 1.
+
+    `by` is nobody where its last day had passed.
+    """
 
     __tablename__ = "assignment_states"
 
@@ -84,7 +89,7 @@ class StateChange(Base):
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     clinic_id: Mapped[uuid.UUID]
     state: Mapped[State] = mapped_column(words(State))
-    by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     at: Mapped[dt.datetime]
 
 
@@ -237,3 +242,23 @@ class HomeworkReport(Base):
     sealed: Mapped[bytes]
     nonce: Mapped[uuid.UUID]
     at: Mapped[dt.datetime]
+
+
+class WorkReminder(Base):
+    """When a client wants to be reminded of given work: a day of the week (0 is Monday) and an hour
+    on their own clock. `next_at` is empty once they were reminded often enough.
+
+    `in_a_row`: how often they were since they last did something.
+    """
+
+    __tablename__ = "work_reminders"
+    __table_args__ = (Index("ix_work_reminders_next_at", "next_at"),)
+
+    assignment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("assignments.id"), primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    weekday: Mapped[int]
+    hour: Mapped[int]
+    in_a_row: Mapped[int]
+    reminded_at: Mapped[dt.datetime | None]
+    next_at: Mapped[dt.datetime | None]

@@ -5,12 +5,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from babel.dates import get_day_names
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.core import wording
 from portal.core.html import authors_text
-from portal.core.i18n import _, day_name
+from portal.core.i18n import _, day_name, language
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
@@ -27,9 +28,12 @@ from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
 from portal.modules.models import State
 from portal.modules.queries import Progress, Said, WorkRow
+from portal.modules.services.reminding import HOURS, MOST
 from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import STATES
 from portal.vault.queries import open_for
+
+USUAL_HOUR = 18
 
 
 def work_url(work_id: uuid.UUID) -> str:
@@ -222,4 +226,18 @@ def team_part(session: Session, engagement_id: uuid.UUID, now: dt.datetime) -> d
     return {
         "work": work_rows(queries.work_of(session, engagement_id), set(), now),
         "give_url": f"/clients/{short(engagement_id)}/work/new",
+    }
+
+
+def reminder(session: Session, work: OpenWork) -> dict[str, Any]:
+    """What can be chosen about being reminded of this work, and what is."""
+    row = queries.reminder_of(session, work.id)
+    days = get_day_names("wide", context="stand-alone", locale=language())
+    return {
+        "url": f"{work_url(work.id)}/reminder",
+        "days": [{"value": day, "label": days[day].capitalize()} for day in range(7)],
+        "hours": [{"value": hour, "label": f"{hour}:00"} for hour in HOURS],
+        "weekday": row.weekday if row else None,
+        "hour": row.hour if row else USUAL_HOUR,
+        "most": MOST,
     }

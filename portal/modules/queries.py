@@ -36,6 +36,7 @@ from portal.modules.models import (
     StateChange,
     StepEnding,
     StepTerms,
+    WorkReminder,
 )
 from portal.vault.keys import OpenVault, Place, Sealed
 
@@ -467,3 +468,8 @@ def states_of(session: Session, work_id: uuid.UUID) -> list[StateChange]:
             .order_by(StateChange.seq)
         )
     )
+
+
+def reminder_of(session: Session, work_id: uuid.UUID) -> WorkReminder | None:
+    """When the client wants to be reminded of this work."""
+    return session.get(WorkReminder, work_id)

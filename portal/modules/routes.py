@@ -28,7 +28,7 @@ from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers
 from portal.modules.models import Ending, State
-from portal.modules.services import answering, homework, keeping, states
+from portal.modules.services import answering, homework, keeping, reminding, states
 from portal.modules.services.answering import Form, Saved
 from portal.modules.shown import say
 
@@ -86,6 +86,9 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
         go_on_url=pages.step_url(work.id, going_on.step.id) if going_on and may_answer else None,
         is_begun=found.has_sent,
         submit_url=_url_if(may_answer and found.has_sent and _is_left(found), work, "submit"),
+        reminder=pages.reminder(db(), work) if may_answer else None,
+        ends_at=work.ends_at,
+        skip_url=_url_if(may_answer, work, "skip"),
         complete_url=_url_if(work.state is State.FEEDBACK_GIVEN, work, "complete"),
         after=pages.after_step(work, step, found.answers) if step else None,
     )  # fmt: skip
@@ -244,6 +247,22 @@ def kept(work_id: uuid.UUID, step_id: str) -> Response:
 @bp.post("/work/<id:work_id>/submit")
 def submit(work_id: uuid.UUID) -> Response:
     return do(work_id, lambda: states.submit(db(), person(), work_id))
+
+
+@bp.post("/work/<id:work_id>/skip")
+def skip(work_id: uuid.UUID) -> Response:
+    return do(work_id, lambda: states.skip(db(), person(), work_id))
+
+
+@bp.post("/work/<id:work_id>/reminder")
+def choose_reminder(work_id: uuid.UUID) -> Response:
+    weekday = request.form.get("weekday", type=number_of)
+    hour = request.form.get("hour", 0, type=number_of)
+    try:
+        reminding.choose(db(), person(), work_id, weekday, hour)
+    except Invalid as invalid:
+        return show_failure(words_for(invalid), 422)
+    return send_to(pages.work_url(work_id))
 
 
 @bp.post("/work/<id:work_id>/complete")

@@ -57,6 +57,8 @@ def work_page(
             if found.course.of(step.id) or step.id in found.endings
         ],
         "may_ask_again": work.state is State.SUBMITTED,
+        "ends_at": work.ends_at,
+        "again_url": f"{url}/again" if work.state is State.EXPIRED else None,
         "complete_url": f"{url}/complete" if work.state is State.FEEDBACK_GIVEN else None,
         "withdraw_url": f"{url}/withdraw" if work.state not in OVER else None,
         "problem": problem,
@@ -214,6 +216,7 @@ def give_page(
         "url": url,
         "nonce": nonce,
         "starts": typed.get("starts", today.isoformat()),
+        "ends": typed.get("ends", ""),
         "pace": typed.get("pace", "in_order"),
         "paces": PACES,
         "gates": GATES,

@@ -85,12 +85,21 @@ def _terms() -> Terms:
     form = request.form
     try:
         day = dt.date.fromisoformat(form.get("starts", ""))
-        starts_at = dt.datetime.combine(day, dt.time(), _zone()).astimezone(dt.UTC)
+        starts_at, ends_at = _beginning_of(day), None
+        if last := form.get("ends", ""):
+            ends_at = _beginning_of(dt.date.fromisoformat(last) + dt.timedelta(days=1))
         pace = Pace(form.get("pace", Pace.IN_ORDER))
         gates = {name[2:]: Gate(value) for name, value in form.items() if name.startswith("g.")}
     except (ValueError, OverflowError) as error:
         raise Invalid(starts="start_missing") from error
-    return Terms(starts_at, pace, gates)
+    if ends_at is not None and ends_at <= max(starts_at, clock.now()):
+        raise Invalid(ends="end_too_early")
+    return Terms(starts_at, pace, gates, ends_at)
+
+
+def _beginning_of(day: dt.date) -> dt.datetime:
+    """Where the clinic is."""
+    return dt.datetime.combine(day, dt.time(), _zone()).astimezone(dt.UTC)
 
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/feedback")
@@ -136,6 +145,11 @@ def see(work_id: uuid.UUID, step_id: str) -> Response:
 @bp.post("/work/<id:work_id>/withdraw")
 def withdraw(work_id: uuid.UUID) -> Response:
     return do(work_id, lambda: states.withdraw(db(), person(), work_id))
+
+
+@bp.post("/work/<id:work_id>/again")
+def give_again(work_id: uuid.UUID) -> Response:
+    return do(work_id, lambda: giving.give_again(db(), person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/seen")

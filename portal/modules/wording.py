@@ -64,5 +64,7 @@ WORDS = {
     "work_shut": _("Your answers are saved. They cannot be sent now."),
     "work_moved_on": _("This has changed since you opened the page. Please look again."),
     "start_missing": _("Please choose a day to begin."),
+    "end_too_early": _("The last day must come after the first, and not have passed."),
+    "reminder_does_not_fit": _("Please choose a day and an hour from the list."),
     "outcome_missing": _("Please say first how it went."),
 }

@@ -134,6 +134,18 @@ def zone_of(*names: str | None) -> dt.tzinfo:
     return dt.UTC
 
 
+def zone_of_person(session: Session, user_id: uuid.UUID) -> dt.tzinfo:
+    """The time zone that somebody's day goes by: their own choice, or their clinic's."""
+    query = (
+        select(NoticePreference.time_zone, Clinic.time_zone)
+        .select_from(User)
+        .join(Clinic, Clinic.id == User.clinic_id)
+        .outerjoin(NoticePreference, NoticePreference.user_id == User.id)
+        .where(User.id == user_id)
+    )
+    return zone_of(*session.execute(query).one())
+
+
 def choice_of(session: Session, user_id: uuid.UUID) -> Choice:
     """What somebody has chosen, or what holds for those who have not."""
     row = session.get(NoticePreference, user_id)

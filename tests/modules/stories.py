@@ -1,5 +1,6 @@
 """What the tests of given work share: doing its deeds through the services."""
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,11 +39,12 @@ def give(
     gates: Mapping[str, Gate] = GATES,
     source: bytes = CALM,
     nonce: Nonce | None = None,
+    ends_at: dt.datetime | None = None,
 ) -> uuid.UUID:
     """New work's id."""
     person = cast.person(by)
     nonce = nonce or nonce_for(cast, person, cast.engagements[client])
-    terms = giving.Terms(clock.now(), pace, gates)
+    terms = giving.Terms(clock.now(), pace, gates, ends_at)
     with cast.database.writing() as session:
         engagement = find_engagement(session, cast.keyring, person, cast.engagements[client])
         assert engagement is not None

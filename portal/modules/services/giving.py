@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.caseload.models import Engagement
 from portal.caseload.queries import EngagementFacts
+from portal.config import Config
 from portal.core import audit, clock
 from portal.core.errors import NotFound
 from portal.core.ids import new_id
@@ -21,6 +22,7 @@ from portal.modules.access import (
     load,
     team_work_for,
 )
+from portal.modules.course import ANSWERABLE
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import (
     Assignment,
@@ -30,17 +32,30 @@ from portal.modules.models import (
     State,
     StepTerms,
 )
-from portal.modules.services.states import NonceRefused, note_state, step_of, tell, tell_the_client
+from portal.modules.services.states import (
+    NonceRefused,
+    move,
+    note_state,
+    step_of,
+    tell,
+    tell_the_client,
+)
 from portal.modules.shelves import read_source
+
+AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How work is given: from when, how fast, and which steps are read before going on."""
+    """How work is given: from when, how fast, and which steps are read before going on.
+
+    `ends_at`: from then on it is over, unless it was sent before; None for never.
+    """
 
     starts_at: dt.datetime
     pace: Pace
     gates: Mapping[str, Gate]
+    ends_at: dt.datetime | None = None
 
 
 def give(
@@ -78,13 +93,14 @@ def give(
             given_at=now,
             nonce=nonce.id,
             starts_at=terms.starts_at,
+            ends_at=terms.ends_at,
             pace=terms.pace,
             state=State.ASSIGNED,
             last_at=now,
         )
     )
     session.flush()
-    note_state(session, person, work_id, State.ASSIGNED)
+    note_state(session, person.clinic_id, person.id, work_id, State.ASSIGNED)
     for step in module.steps:
         session.add(
             StepTerms(
@@ -125,6 +141,31 @@ def _publish(session: Session, person: Person, source: bytes) -> tuple[ModuleFil
         )
     ).one()
     return load(session, published_id), published_id
+
+
+def end_what_is_past(session: Session, _config: Config) -> int:
+    """The clock's chore: work whose last day has passed, and that was not sent, is over."""
+    rows = session.scalars(
+        select(Assignment)
+        .where(Assignment.ends_at <= clock.now(), Assignment.state.in_(ANSWERABLE))
+        .order_by(Assignment.ends_at)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        row.state = State.EXPIRED
+        note_state(session, row.clinic_id, None, row.id, State.EXPIRED)
+        audit.note(session, row.clinic_id, None, "work:expired", row.id)
+    session.flush()
+    return len(rows)
+
+
+def give_again(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """Work whose time was over is there again, without a last day. Raises NotFound or Conflict."""
+    work = team_work_for(session, person, work_id, to_write=True)
+    move(session, person, work, State.ASSIGNED)
+    session.execute(update(Assignment).where(Assignment.id == work.id).values(ends_at=None))
+    tell_the_client(session, person, work)
 
 
 def unlock(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:

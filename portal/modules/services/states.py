@@ -56,7 +56,9 @@ def ready(session: Session, clinic: ClinicFacts, person: Person, work: OpenWork)
     return replace(work, vault=vault, is_stale=False)
 
 
-def note_state(session: Session, person: Person, work_id: uuid.UUID, state: State) -> None:
+def note_state(
+    session: Session, clinic_id: uuid.UUID, by: uuid.UUID | None, work_id: uuid.UUID, state: State
+) -> None:
     last = session.scalar(
         select(func.max(StateChange.seq)).where(StateChange.assignment_id == work_id)
     )
@@ -64,9 +66,9 @@ def note_state(session: Session, person: Person, work_id: uuid.UUID, state: Stat
         StateChange(
             assignment_id=work_id,
             seq=(last or 0) + 1,
-            clinic_id=person.clinic_id,
+            clinic_id=clinic_id,
             state=state,
-            by=person.id,
+            by=by,
             at=clock.now(),
         )
     )
@@ -77,7 +79,7 @@ def move(session: Session, person: Person, work: OpenWork, state: State) -> Open
     """Brings work into another state. Raises Conflict if that may not follow."""
     if state not in FOLLOWS[work.state]:
         raise Conflict(reason="work_moved_on")
-    note_state(session, person, work.id, state)
+    note_state(session, person.clinic_id, person.id, work.id, state)
     session.execute(
         update(Assignment).where(Assignment.id == work.id).values(state=state, last_at=clock.now())
     )
@@ -112,6 +114,13 @@ def complete(session: Session, person: Person, work_id: uuid.UUID) -> None:
     """Either side says that the work is done with. Raises NotFound or Conflict."""
     work = work_for(session, person, work_id, to_write=True)
     work = move(session, person, work, State.COMPLETED)
+    count_waiting(session, work)
+
+
+def skip(session: Session, person: Person, work_id: uuid.UUID) -> None:
+    """The client leaves work out. What was answered stays. Raises NotFound or Conflict."""
+    work = clients_work_for(session, person, work_id, to_write=True)
+    work = move(session, person, work, State.SKIPPED)
     count_waiting(session, work)
 
 
