@@ -52,6 +52,14 @@ class Control:
     wrong: str = ""
 
 
+def anchor_of(question: Question) -> str:
+    """The id of the field, or of the first of several, in which a question is answered."""
+    name = name_of(question.id)
+    if isinstance(question, Plan):
+        return f"{name}.{PLAN_FIELDS[0]}"
+    return f"{name}.0.{question.columns[0].id}" if isinstance(question, Rows) else name
+
+
 def control(question: Question, fields: Fields, name: str, wrong: str) -> Control:
     made = _bare_control(question, fields, name)
     return replace(

@@ -24,6 +24,7 @@ from portal.core.web import (
 )
 from portal.modules import pages, queries, team_pages
 from portal.modules.access import OpenWork, clients_work_for, load_of, work_for
+from portal.modules.controls import anchor_of
 from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers
@@ -135,6 +136,7 @@ def _step_page(
         status=status,
         may_answer=work.state not in (State.SUBMITTED, State.FEEDBACK_GIVEN, State.COMPLETED),
         problem=_problem(saved),
+        asked_still=_asked_still(saved),
         after=pages.after_step(work, came_from, found.answers) if came_from else None,
         **context,
     )
@@ -144,6 +146,13 @@ def _wrong(saved: Saved | None) -> dict[str, str]:
     if saved is None:
         return {}
     return {one.id: "answer_missing" for one in saved.missing} | dict(saved.wrong)
+
+
+def _asked_still(saved: Saved | None) -> list[dict[str, str]]:
+    """The questions that have to be looked at once more, and where on the page they stand."""
+    wrong = _wrong(saved)
+    questions = saved.step.questions if saved else ()
+    return [{"label": say(q.label), "at": anchor_of(q)} for q in questions if q.id in wrong]
 
 
 def _problem(saved: Saved | None) -> str | None:
@@ -207,8 +216,9 @@ def _saved_so_far(saved: Saved) -> Response:
             return fragment("modules/_saved.html", saved_at=clock.now())
         return send_to(pages.step_url(saved.work.id, saved.step.id))
     if wants_fragment():
-        labels = [say(one.label) for one in saved.step.questions if one.id in _wrong(saved)]
-        return fragment("modules/_problem.html", status=422, problem=problem, labels=labels)
+        return fragment(
+            "modules/_problem.html", status=422, problem=problem, asked_still=_asked_still(saved)
+        )
     return _step_page(saved.work, saved.step, saved=saved, status=409 if saved.is_shut else 422)
 
 

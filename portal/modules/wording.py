@@ -60,7 +60,7 @@ WORDS = {
     "answer_no_number": _("Please write a number that fits, such as 7."),
     "answer_does_not_fit": _("This does not fit here. Please look again."),
     "answer_missing": _("Please answer this one, or press “Not now”."),
-    "answers_missing": _("Something is still open. Nothing is lost. Look for the red line."),
+    "answers_missing": _("Nothing is lost. Something is still open:"),
     "work_shut": _("Your answers are saved. They cannot be sent now."),
     "work_moved_on": _("This has changed since you opened the page. Please look again."),
     "start_missing": _("Please choose a day to begin."),

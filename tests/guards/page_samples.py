@@ -680,7 +680,8 @@ PAGES |= {
     "step-problem": (
         "modules/step.html",
         step(
-            problem="Something is still open.",
+            problem="Something is still open:",
+            asked_still=[{"at": "a.best", "label": "What was good?"}],
             blocks=[
                 asked("long", "best", wrong="Please answer this one.", longest=4000),
                 asked("one", "alone", wrong="Please answer this one.", options=CHOICES),
@@ -823,7 +824,10 @@ FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "saved": ("threads/_saved.html", {"composer": composer(saved_at=START)}),
     "older": ("threads/_older.html", open_thread()),
     "step-saved": ("modules/_saved.html", {"saved_at": START}),
-    "step-open": ("modules/_problem.html", {"problem": PROSE[0], "labels": [PROSE[1], PROSE[2]]}),
+    "step-open": (
+        "modules/_problem.html",
+        {"problem": PROSE[0], "asked_still": [{"at": "a.mood", "label": PROSE[1]}]},
+    ),
 }
 
 

@@ -128,6 +128,8 @@ def test_what_is_missing_or_does_not_fit_is_said_and_nothing_typed_is_lost(
     assert dana.page.status_code == 422
     assert 'value="about six"' in dana.page.text
     assert "Please answer this one" in dana.page.text
+    assert '<a href="#a.best">What was good this week?</a>' in dana.page.text
+    assert 'id="a.best"' in dana.page.text
     assert "Please write a number" in dana.page.text
     dana.page = page
     mood: Fields = {"a.mood": "3"}
