@@ -27,7 +27,8 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
-from portal.demo.content import Deed, DemoContent, MessageContent, ThreadContent
+from portal.demo import work
+from portal.demo.content import Deed, DemoContent, MessageContent, ThreadContent, WorkContent
 from portal.demo.notices import (
     choose_notices,
     note_failure,
@@ -76,6 +77,8 @@ class Seed:
         self._fail_to_tell()
         for thread in self.content.threads:
             self._play_thread(thread)
+        for given in self.content.work:
+            self._play_work(given)
         self._everybody_leaves()
         order = list(self.content.cast)
         names = {self.content.cast[key].user_name: key for key in order}
@@ -201,6 +204,15 @@ class Seed:
         if thread.messages[-1].opened:
             self._read_last(thread, thread_id)
         self._finish(thread, thread_id)
+
+    def _play_work(self, content: WorkContent) -> None:
+        with _at(self.content.at(content.at, self._now)), self.database.writing() as session:
+            by, engagement_id = self.people[content.by], self.engagements[content.client]
+            work_id = work.give(session, self.keyring, content, by, engagement_id)
+        for deed in content.deeds:
+            with _at(self.content.at(deed.at, self._now)), self.database.writing() as session:
+                person, zone = self.people[deed.by], self.content.clinic.time_zone
+                work.act(session, self.keyring, self.clinic, deed, person, work_id, zone)
 
     def _begin(self, thread: ThreadContent, engagement_id: uuid.UUID) -> uuid.UUID:
         with self._when(thread.messages[0]) as (session, author):

@@ -125,6 +125,33 @@ class NoticesContent:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkDeed:
+    """A client sent a step with `answers` by prompt, or a clinician said something to it."""
+
+    step: str
+    by: str
+    at: Past
+    answers: dict[str, Any]
+    beside: dict[str, str]
+    noticed: str
+    link: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkContent:
+    """A module of the library that a clinician gave a client, and what came of it."""
+
+    client: str
+    by: str
+    module: str
+    pace: str
+    gates: dict[str, str]
+    at: Past
+    deeds: tuple[WorkDeed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DemoContent:
     """Everything the demo sets up. `care_teams` lists the staff of each client, by key."""
 
@@ -133,6 +160,7 @@ class DemoContent:
     care_teams: dict[str, tuple[str, ...]]
     threads: tuple[ThreadContent, ...]
     notices: dict[str, NoticesContent]
+    work: tuple[WorkContent, ...]
 
     def at(self, past: Past, now: dt.datetime) -> dt.datetime:
         """Give a moment of the story as seen from `now`, as an aware UTC datetime."""
@@ -148,6 +176,7 @@ def load() -> DemoContent:
         care_teams={key: tuple(team) for key, team in _read("care_teams.toml").items()},
         threads=tuple(sorted(threads, key=_begun)),
         notices={key: _notices(fields) for key, fields in _read("notices.toml").items()},
+        work=tuple(_work(fields) for fields in _read("work.toml")["work"]),
     )
 
 
@@ -189,6 +218,31 @@ def _notices(fields: dict[str, Any]) -> NoticesContent:
         guardians=tuple(fields.get("guardians", ())),
         failures=tuple(_past(entry) for entry in fields.get("failures", ())),
         settled=_deed(fields.get("settled")),
+    )
+
+
+def _work(fields: dict[str, Any]) -> WorkContent:
+    return WorkContent(
+        client=fields["client"],
+        by=fields["by"],
+        module=fields["module"],
+        pace=fields["pace"],
+        gates=fields.get("gates", {}),
+        at=_past(fields),
+        deeds=tuple(_work_deed(entry) for entry in fields.get("deeds", ())),
+    )
+
+
+def _work_deed(fields: dict[str, Any]) -> WorkDeed:
+    return WorkDeed(
+        step=fields["step"],
+        by=fields["by"],
+        at=_past(fields),
+        answers=fields.get("answers", {}),
+        beside=fields.get("beside", {}),
+        noticed=fields.get("noticed", ""),
+        link=fields.get("link", ""),
+        task=fields.get("task", ""),
     )
 
 
