@@ -1,9 +1,11 @@
 """An author's words, and answers, as a person reads them."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from portal.core.i18n import _, language
+from portal.core.i18n import _, day_name, language
+from portal.modules.format.shapes import Date as DateQuestion
 from portal.modules.format.shapes import (
     Multiple,
     Number,
@@ -40,6 +42,9 @@ def shown(prompt: Prompt, answer: Any) -> str:
         values = answer if isinstance(answer, list) else [_as_choice(answer)]
         names = dict(choices(prompt))
         return ", ".join(names.get(value, value) for value in values)
+    if isinstance(prompt, DateQuestion):
+        noon = dt.datetime.combine(dt.date.fromisoformat(answer), dt.time(12), dt.UTC)
+        return day_name(noon, dt.UTC)
     unit = say(prompt.unit) if isinstance(prompt, Number) else ""
     return f"{answer} {unit}".strip()
 

@@ -49,6 +49,7 @@ def work_page(
         "client_url": f"/clients/{short(work.engagement_id)}",
         "state_says": TEAM_STATES[work.state.value],
         "waiting_since": work.waiting_since,
+        "waiting_at": _waiting_at(work, found),
         "homework": [_task(task) for task in tasks],
         "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
         "steps": [
@@ -63,6 +64,15 @@ def work_page(
         "withdraw_url": f"{url}/withdraw" if work.state not in OVER else None,
         "problem": problem,
     }
+
+
+def _waiting_at(work: OpenWork, found: Progress) -> str:
+    """The first step that somebody has to look at; the work's first if it waits as a whole."""
+    steps = (step.id for step in work.module.steps)
+    return next(
+        (one for one in steps if found.marks[one].is_waiting or found.marks[one].called_at),
+        work.module.steps[0].id,
+    )
 
 
 def _task(task: queries.Task) -> dict[str, Any]:
@@ -103,6 +113,7 @@ def _step(
         "nonce": nonce,
         "rows": _rows(session, work, found, step, said, words) if is_sent else [],
         "links": _links(work, found, step),
+        "is_read": mark.is_read,
         "noticed": words.get("s.noticed", ""),
         "task": words.get("s.task", ""),
     }

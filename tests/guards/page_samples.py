@@ -641,7 +641,8 @@ ANSWER = {
 }  # fmt: skip
 TEAM_STEP = {
     "id": "wave", "title": "An urge is a wave", "says": "Sent", "at": START, "unlock_url": None,
-    "unlock_note": "", "called_at": None, "whole": WHOLE, "url": f"{WORK_URL}/steps/wave/feedback",
+    "unlock_note": "", "is_read": False, "called_at": None, "whole": WHOLE,
+    "url": f"{WORK_URL}/steps/wave/feedback",
     "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
     "task": "",
 }  # fmt: skip
@@ -752,6 +753,7 @@ PAGES |= {
                 | {
                     "id": "log",
                     "url": None,
+                    "is_read": True,
                     "unlock_url": "/open",
                     "unlock_note": "Talk first.",
                     "called_at": START,
@@ -761,6 +763,7 @@ PAGES |= {
             ],
             "may_ask_again": True,
             "ends_at": START,
+            "waiting_at": "wave",
             "again_url": "/again",
             "complete_url": "/complete",
             "withdraw_url": "/withdraw",
