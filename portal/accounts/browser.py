@@ -33,7 +33,7 @@ from portal.core import audit, wording
 from portal.core.crypto import same
 from portal.core.database import at_the_end
 from portal.core.failures import show_failure
-from portal.core.web import READING, db, installation, page, send_to, store, unit
+from portal.core.web import READING, db, installation, page, quick_url_for, send_to, store, unit
 
 VISITOR_BYTES = 16
 # Random bytes do not compress: 80 bits that can only be guessed online are plenty.
@@ -122,8 +122,8 @@ def person_or_none() -> Person | None:
     """Who is signed in. Asked dozens of times for a page, so Flask-Login is asked once."""
     found: Person | None = g.get("person")
     if found is None and "person" not in g:
-        found = current_user._get_current_object() if current_user.is_authenticated else None
-        g.person = found
+        user = current_user._get_current_object()
+        found = g.person = user if user.is_authenticated else None
     return found
 
 
@@ -254,7 +254,7 @@ def _for_every_page() -> dict[str, object]:
         # Flask-WTF puts its own into every page, which is not masked.
         "csrf_token": csrf_token,
         "idle_seconds": signed_in.idle_seconds if signed_in else None,
-        "gone_url": url_for("accounts.sign_in", why="signed_out_idle"),
+        "gone_url": f"{quick_url_for('accounts.sign_in')}?why=signed_out_idle",
     }
 
 

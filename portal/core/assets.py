@@ -14,7 +14,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import cast
 
-from flask import Flask, Request, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, g, request
 from markupsafe import Markup
 
 from portal.core.compress import Squeezed
@@ -25,6 +25,7 @@ STYLESHEET = "css/portal.css"
 COOKIE = "s"
 YEAR = 365 * 24 * 3600
 FORMS = {".css", ".js"}
+NOTHING = own_markup("")
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,12 @@ class Assets:
         digest = hashlib.sha256(self.stylesheet.body.plain).digest()
         return f"'sha256-{b64encode(digest).decode()}'"
 
-    def is_held_by(self, request: Request) -> bool:
-        """Whether the browser that asks holds the stylesheet already."""
-        return read_cookie(request, COOKIE) == self.stylesheet.hash
+    def is_held(self) -> bool:
+        """Whether the browser that asks has the stylesheet already: a page wants to know thrice."""
+        held: bool | None = g.get("holds_stylesheet")
+        if held is None:
+            held = g.holds_stylesheet = read_cookie(request, COOKIE) == self.stylesheet.hash
+        return held
 
     def _add(self, name: str, text: str) -> None:
         body = self._ready(name, text).encode()
@@ -122,7 +126,8 @@ def serve(name: str) -> Response:
 
 def styles() -> Markup:
     """For the head of a page: the stylesheet itself, or its name if the browser holds it."""
-    return _assets().linked if _is_held() else _assets().inline
+    assets = _assets()
+    return assets.linked if assets.is_held() else assets.inline
 
 
 def styles_later() -> Markup:
@@ -130,15 +135,12 @@ def styles_later() -> Markup:
 
     A print stylesheet holds nothing up. A cold first page does not ask for it: one request is all.
     """
-    return own_markup("") if _is_held() or not _goes_on() else _assets().later
+    assets = _assets()
+    return NOTHING if assets.is_held() or not _goes_on() else assets.later
 
 
 def _assets() -> Assets:
     return cast(Assets, current_app.extensions["assets"])
-
-
-def _is_held() -> bool:
-    return _assets().is_held_by(request)
 
 
 def _goes_on() -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from portal.config import Config
 from portal.core import clock
 from portal.core.crypto import label
-from portal.core.database import Base, at_the_end
+from portal.core.database import Base, at_the_end, connection_of
 from portal.core.statements import Prepared
 
 NOWHERE = uuid.UUID(int=0)
@@ -104,8 +104,9 @@ _INSERT = Prepared(insert(AuditEntry))
 def append(session: Session, event: Event) -> None:
     """Adds one entry to its clinic's chain. Needs a writing transaction, which orders the chain."""
     clinic = event.clinic_id or NOWHERE
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
+    connection = connection_of(session)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
     head = _HEAD.first(session, clinic=clinic)
     seq, previous = (head.seq + 1, head.digest) if head else (1, GENESIS)
     at = event.at or clock.now()

@@ -52,6 +52,7 @@ Part = bytes | str | int | uuid.UUID
 _length = struct.Struct(">H").pack
 _number = struct.Struct(">Hq").pack
 _ID_LENGTH = _length(16)
+_TEXT_LENGTH = struct.Struct(">I")
 
 
 def label(*parts: Part) -> bytes:
@@ -59,9 +60,9 @@ def label(*parts: Part) -> bytes:
     return _LABEL_START + b"".join(map(_part, parts))
 
 
-def label_end(*identifiers: uuid.UUID, number: int | None = None) -> bytes:
+def label_end(identifier: uuid.UUID, number: int | None = None) -> bytes:
     """The rest of a label whose beginning is known: `label(a) + label_end(b) == label(a, b)`."""
-    end = b"".join([_ID_LENGTH + identifier.bytes for identifier in identifiers])
+    end = _ID_LENGTH + identifier.bytes
     return end if number is None else end + _number(8, number)
 
 
@@ -138,12 +139,12 @@ def padded_length(length: int) -> int:
 
 
 def pad(plain: bytes) -> bytes:
-    body = struct.pack(">I", len(plain)) + plain
+    body = _TEXT_LENGTH.pack(len(plain)) + plain
     return body.ljust(padded_length(len(body)), b"\0")
 
 
 def unpad(padded: bytes) -> bytes:
-    (length,) = struct.unpack_from(">I", padded)
+    (length,) = _TEXT_LENGTH.unpack_from(padded)
     return padded[4 : 4 + length]
 
 

@@ -33,6 +33,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -103,7 +104,7 @@ def _moment_to_microseconds(value: dt.datetime | None) -> int | None:
 
 
 def _microseconds_to_moment(value: int | None) -> dt.datetime | None:
-    return None if value is None else _EPOCH + dt.timedelta(microseconds=value)
+    return None if value is None else _EPOCH + dt.timedelta(0, 0, value)
 
 
 def _in_utc(value: dt.datetime | None) -> dt.datetime | None:
@@ -201,7 +202,7 @@ class Database:
         writing; one that only reads needs none: each statement sees all that is stored when it
         begins."""
         if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            run_plainly(connection, "BEGIN IMMEDIATE")
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -266,6 +267,38 @@ def connection_of(session: Session) -> Connection:
     return connection
 
 
+def run_plainly(
+    connection: Connection, sql: str, values: Any = (), *, has_rows: bool = False
+) -> Any:
+    """Runs a statement through the driver alone, and gives its rows as the driver does.
+
+    What SQLAlchemy does around a statement costs several times what the database does with it.
+    Raises what SQLAlchemy would, and leaves a dead connection to it.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        cursor = driver.execute(sql, values)
+        try:
+            return cursor.fetchall() if has_rows else ()
+        finally:
+            cursor.close()
+    except Exception as error:
+        _raise_as_sqlalchemy(connection, driver, sql, error)
+        raise
+
+
+def _raise_as_sqlalchemy(connection: Connection, driver: Any, sql: str, error: Exception) -> None:
+    dialect = connection.dialect
+    library = dialect.loaded_dbapi
+    if not isinstance(error, library.Error):
+        return
+    if dialect.is_disconnect(error, driver, None):
+        connection.invalidate(error)
+    raise DBAPIError.instance(
+        sql, None, error, library.Error, hide_parameters=True, dialect=dialect
+    ) from error
+
+
 class Unit:
     """The work of one request. It reads until `write`; what it wrote lasts after `commit`."""
 
@@ -288,21 +321,21 @@ class Unit:
         """Begin to write. Ends what was being read, so read again what the write depends on."""
         if self.is_writing:
             return
-        self._end(Connection.rollback)
+        self._end(keep=False)
         self._database.gate.acquire()
         self.is_writing = True
         self._database.begin_to_write(self.connection())
 
     def pause(self) -> None:
         """Holds nothing, neither a snapshot nor a connection, while something slow is done."""
-        self._end(Connection.commit)
+        self._end(keep=True)
         self._let_go()
 
     def commit(self) -> None:
         """Stores everything, then does what waited for that."""
         try:
             self._do_last_things()
-            self._end(Connection.commit)
+            self._end(keep=True)
         except BaseException:
             self.rollback()
             raise
@@ -320,7 +353,7 @@ class Unit:
     def rollback(self) -> None:
         self.session.info.clear()
         try:
-            self._end(Connection.rollback)
+            self._end(keep=False)
         finally:
             self._leave()
 
@@ -332,13 +365,13 @@ class Unit:
         finally:
             self._leave()
 
-    def _end(self, how: Callable[[Connection], None]) -> None:
+    def _end(self, *, keep: bool) -> None:
         """Ends the transaction: through the session if it takes part, which else costs nothing."""
         self.session.info.pop(CONNECTION, None)
         if self.session.in_transaction():
-            self.session.commit() if how is Connection.commit else self.session.rollback()
+            self.session.commit() if keep else self.session.rollback()
         if self._connection is not None and self._connection.in_transaction():
-            how(self._connection)
+            self._connection.commit() if keep else self._connection.rollback()
 
     def _let_go(self) -> None:
         self.session.info.pop(CONNECTION, None)

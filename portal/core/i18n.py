@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -29,6 +30,7 @@ from portal.core.cookies import read_cookie, set_cookie
 
 LANGUAGES = {"en": "English", "es": "Español"}
 SOURCE = "en"
+_LOCALES = {language: Locale(language) for language in LANGUAGES}
 COOKIE = "lang"
 PACKAGE = Path(__file__).parents[1]
 
@@ -126,7 +128,7 @@ def init_i18n(
     Babel(
         app,
         configure_jinja=False,
-        locale_selector=lambda: own_language() or _visitors_language(),
+        locale_selector=lambda: _LOCALES.get(own_language() or _visitors_language()),
         timezone_selector=own_timezone,
     )
     app.jinja_loader = _in_each_language(app.jinja_loader)

@@ -23,6 +23,7 @@ class Keyring:
     def __init__(self, keys: tuple[tuple[str, bytes], ...]) -> None:
         self._keys = keys
         self._boxes = {key_id: Box(derive(key, "server/names")) for key_id, key in keys}
+        self._stamp_keys = [derive(key, "server/stamp") for _, key in keys]
         self._names: dict[tuple[bytes, uuid.UUID], str] = {}
 
     def seal_text(self, text: str, place: bytes) -> bytes:
@@ -68,19 +69,19 @@ class Keyring:
 
     def stamp(self, purpose: str, *parts: bytes | str | int | uuid.UUID) -> bytes:
         """A short MAC that proves that this server issued `parts` for `purpose`."""
-        return self._mac(self._keys[0][1], purpose, parts)
+        return _mac(self._stamp_keys[0], purpose, parts)
 
     def is_stamp(self, stamp: bytes, purpose: str, *parts: bytes | str | int | uuid.UUID) -> bool:
-        return any(same(self._mac(key, purpose, parts), stamp) for _, key in self._keys)
-
-    @staticmethod
-    def _mac(key: bytes, purpose: str, parts: tuple[bytes | str | int | uuid.UUID, ...]) -> bytes:
-        return tag(derive(key, "server/stamp"), purpose, *parts)[:MAC_BYTES]
+        return any(same(_mac(key, purpose, parts), stamp) for key in self._stamp_keys)
 
     @cached_property
     def job_key(self) -> bytes:
         """Authenticates what the queue hands to a worker."""
         return derive(self._keys[0][1], "server/jobs")
+
+
+def _mac(key: bytes, purpose: str, parts: tuple[bytes | str | int | uuid.UUID, ...]) -> bytes:
+    return tag(key, purpose, *parts)[:MAC_BYTES]
 
 
 def name_place(table: str, column: str, row: uuid.UUID) -> bytes:

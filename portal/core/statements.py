@@ -6,15 +6,15 @@ database does with it, and a page runs a dozen. Everything else goes through the
 
 from collections import namedtuple
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Dialect, Enum, LargeBinary
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
-from portal.core.database import connection_of
+from portal.core.database import connection_of, run_plainly
 
 Convert = Callable[[Any], Any]
 
@@ -53,26 +53,19 @@ class _Ready:
         compiled = statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - tells the type checker
         self._sql = str(compiled)
-        self._dialect = dialect
         self._defaults = dict(compiled.params)
         self._binders = cast(dict[str, Convert], compiled._bind_processors)
         self._order = compiled.positiontup
         columns = compiled._result_columns
         names = [str(column.keyname) for column in columns]
-        row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
-        self._make: Callable[[list[Any]], Any] = row._make
-        self._converts = [_result_converter(column.type, dialect) for column in columns]
+        self._has_rows = bool(columns)
+        self._make = partial(tuple.__new__, namedtuple("Row", names, rename=True))
+        converts = [_result_converter(column.type, dialect) for column in columns]
+        self._converts = [(n, convert) for n, convert in enumerate(converts) if convert is not None]
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(self._sql, self._bound(values))
-            return self._rows(list(cursor.fetchall())) if self._converts else []
-        except Exception as error:
-            self._raise(connection, cursor, error)
-            raise
-        finally:
-            cursor.close()
+        rows = run_plainly(connection, self._sql, self._bound(values), has_rows=self._has_rows)
+        return [self._row(list(row)) for row in rows]
 
     def _bound(self, values: dict[str, Any]) -> Any:
         bound = {**self._defaults, **values}
@@ -80,25 +73,17 @@ class _Ready:
             bound[name] = convert(bound[name])
         return bound if self._order is None else [bound[name] for name in self._order]
 
-    def _rows(self, rows: list[Any]) -> list[Any]:
-        make, converts = self._make, self._converts
-        return [
-            make([v if c is None else c(v) for c, v in zip(converts, row, strict=True)])
-            for row in rows
-        ]
-
-    def _raise(self, connection: Connection, cursor: Any, error: Exception) -> None:
-        """As SQLAlchemy does: its own kind of error, and no second use of a dead connection."""
-        library = self._dialect.loaded_dbapi
-        if not isinstance(error, library.Error):
-            return
-        if self._dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor):
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            self._sql, None, error, library.Error, hide_parameters=True, dialect=self._dialect
-        ) from error
+    def _row(self, values: list[Any]) -> Any:
+        for place, convert in self._converts:
+            values[place] = convert(values[place])
+        return self._make(values)
 
 
 def _result_converter(kind: Any, dialect: Dialect) -> Convert | None:
+    """None for what the driver gives as it should be, as both do with bytes."""
+    if isinstance(kind, LargeBinary):
+        return None
+    if isinstance(kind, Enum) and kind.enum_class is not None:
+        return {None: None, **{member.value: member for member in kind.enum_class}}.__getitem__
     converter: Convert | None = kind._cached_result_processor(dialect, None)
     return converter

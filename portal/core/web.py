@@ -16,7 +16,6 @@ from flask import (
     current_app,
     g,
     has_request_context,
-    make_response,
     redirect,
     render_template,
     request,
@@ -26,6 +25,7 @@ from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
 from portal.config import Config
@@ -100,9 +100,10 @@ class Portal(Flask):
 def store(*, was_only_read: bool) -> None:
     """Commits. When that cannot be, what was only read may be shown all the same, if at least the
     trail's reserve has taken down who read it."""
-    noted = audit.take_noted(db())
+    present = unit()
+    noted = audit.take_noted(present.session)
     try:
-        unit().commit()
+        present.commit()
     except (SQLAlchemyError, OSError) as error:
         if not was_only_read or not reserve.put(installation.config, noted):
             raise
@@ -126,9 +127,9 @@ def init_web(app: Portal, config: Config, database: Database, keyring: Keyring) 
     app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, MAX_FORM_MEMORY_SIZE=MOST_BYTES)
     htmx.init_app(app)
     assets = init_assets(app, resource("static"))
-    app.extensions["portal"] = Installation(config, database, keyring, assets)
+    portal = app.extensions["portal"] = Installation(config, database, keyring, assets)
     app.before_request(_begin_to_write)
-    app.after_request(_finish)
+    app.after_request(lambda response: _finish(portal, response))
     app.teardown_request(_close)
     app.context_processor(lambda: {"htmx": bool(htmx), "scripts": wants_scripts()})
     app.jinja_env.globals["url_for"] = quick_url_for
@@ -152,16 +153,14 @@ def page(
 ) -> Response:
     """A page; for HTMX the partial of it that changes, if one is named."""
     name = partial if partial and htmx else template
-    response = make_response(render_template(spoken(name), **context), status)
     g.is_fragment = name is partial
-    return response
+    return Response(render_template(spoken(name), **context), status)
 
 
 def fragment(template: str, *, status: int = 200, **context: object) -> Response:
     """A piece of a page, for HTMX only."""
-    response = make_response(render_template(spoken(template), **context), status)
     g.is_fragment = True
-    return response
+    return Response(render_template(spoken(template), **context), status)
 
 
 def nothing_new() -> Response:
@@ -175,7 +174,7 @@ def send_to(url: str) -> Response:
     if htmx:
         g.is_fragment = True
         return Response(status=200, headers={"HX-Redirect": url})
-    response = make_response(redirect(url, 303))
+    response = cast(Response, redirect(url, 303))
     response.set_data(b"")  # no browser shows it, and a slow line carries it all the same
     return response
 
@@ -199,42 +198,41 @@ def wants_scripts() -> bool:
     return has_request_context() and request.headers.get("Save-Data", "").lower() != "on"
 
 
-def _finish(response: Response) -> Response:
+def _finish(portal: Installation, response: Response) -> Response:
+    asked, headers = request._get_current_object(), response.headers  # type: ignore[attr-defined]
     # All that the access log may know of an address.
-    request.environ["portal.route"] = request.endpoint or "-"
-    if not response.headers.get("Cache-Control", "").startswith("public"):
-        _protect(response)
-        _squeeze(response)
-    if installation.config.secure_cookies:
-        response.headers["Strict-Transport-Security"] = HSTS
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    asked.environ["portal.route"] = asked.endpoint or "-"
+    if not headers.get("Cache-Control", "").startswith("public"):
+        _protect(headers, portal.assets)
+        _squeeze(response, asked.headers.get("Accept-Encoding", ""))
+    if portal.config.secure_cookies:
+        headers["Strict-Transport-Security"] = HSTS
+    headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def _protect(response: Response) -> None:
-    headers = response.headers
+def _protect(headers: Headers, assets: Assets) -> None:
     headers["Cache-Control"] = "no-store"
     headers["Vary"] = "HX-Request"
     if g.get("is_fragment"):
         headers["Content-Security-Policy"] = "default-src 'none'"
         return
-    headers["Content-Security-Policy"] = _content_policy()
+    headers["Content-Security-Policy"] = _content_policy(assets)
     # Flask-WTF's origin check over https needs a referrer, so not "no-referrer".
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
 
 
-def _content_policy() -> str:
+def _content_policy(assets: Assets) -> str:
     """A page may use what is ours; one that carries the stylesheet names it by its digest."""
-    assets = installation.assets
-    style = "" if assets.is_held_by(request) else f" {assets.style_source}"
+    style = "" if assets.is_held() else f" {assets.style_source}"
     return f"style-src 'self'{style};{POLICY}"
 
 
-def _squeeze(response: Response) -> None:
+def _squeeze(response: Response, accept_encoding: str) -> None:
     if response.direct_passthrough or response.status_code in (204, 304):
         return
-    body, encoding = compress(response.get_data(), request.headers.get("Accept-Encoding", ""))
+    body, encoding = compress(response.get_data(), accept_encoding)
     if encoding:
         response.set_data(body)
         response.headers["Content-Encoding"] = encoding

@@ -41,34 +41,31 @@ def show_thread(
     **more: Any,
 ) -> Response:
     """The thread's page with its newest `count` messages, or those before the number asked for."""
-    keyring = installation.keyring
+    session, keyring, reader = db(), installation.keyring, person()
     before = request.args.get("before", type=number_of)
-    messages = queries.messages_before(db(), keyring, thread, before, count)
+    messages = queries.messages_before(session, keyring, thread, before, count)
     box = more.pop("composer", None)
     if box is None and thread.closed_at is None:
-        box = pages.composer(db(), keyring, person(), thread)
+        box = pages.composer(session, keyring, reader, thread)
     note_opening(thread)
+    url = pages.thread_url(thread.id)
     return page(
         template,
         status=status,
-        thread=pages.head(db(), keyring, thread),
-        messages=pages.show_messages(thread, person(), messages),
+        thread=pages.head(session, keyring, thread),
+        messages=pages.show_messages(thread, reader, messages),
         older_url=_older_url(thread, messages),
         newer_after=thread.last_seq,
-        check_url=f"{pages.thread_url(thread.id)}/new",
+        check_url=f"{url}/new",
         composer=box,
-        offered=pages.left_unsent(db(), person(), thread) if thread.closed_at else None,
-        discard_url=f"{pages.thread_url(thread.id)}/kept",
+        offered=pages.left_unsent(session, reader, thread) if thread.closed_at else None,
+        discard_url=f"{url}/kept",
         reading_url=pages.reading_url(thread.engagement_id),
         new_url=pages.new_thread_url(thread.engagement_id) if thread.closed_at else None,
-        close_url=_url_if(person().is_clinical and not thread.closed_at, thread, "close"),
-        no_reply_url=_url_if(_may_say_no_reply(thread), thread, "no-reply-needed"),
+        close_url=f"{url}/close" if reader.is_clinical and not thread.closed_at else None,
+        no_reply_url=f"{url}/no-reply-needed" if _may_say_no_reply(thread) else None,
         **more,
     )
-
-
-def _url_if(condition: bool, thread: OpenThread, action: str) -> str | None:
-    return f"{pages.thread_url(thread.id)}/{action}" if condition else None
 
 
 def _may_say_no_reply(thread: OpenThread) -> bool:
@@ -83,12 +80,12 @@ def _older_url(thread: OpenThread, messages: list[queries.MessageFacts]) -> str 
 
 def note_opening(thread: OpenThread) -> None:
     """Who opened it goes into the trail each time; that it is opened, once."""
-    reader = person()
+    session, reader = db(), person()
     # The thread's row before the trail's turn, as in a send: in two orders they would wait for
     # each other.
     if thread.last_other_seq > thread.opened_by_own_seq:
-        at_the_end(db(), lambda session: services.mark_opened(session, reader, thread))
-    audit.note(db(), reader.clinic_id, reader.id, "thread:open", thread.id)
+        at_the_end(session, lambda session: services.mark_opened(session, reader, thread))
+    audit.note(session, reader.clinic_id, reader.id, "thread:open", thread.id)
 
 
 @bp.get("/threads/<id:thread_id>/earlier")

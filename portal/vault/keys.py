@@ -43,7 +43,7 @@ class OpenVault:
         self.newest = newest
         self._keys = keys
         self._boxes: dict[int, Box] = {}
-        self._labels: dict[tuple[str, str, int], bytes] = {}
+        self._labels: dict[tuple[str, str, int, int], bytes] = {}
 
     @property
     def epochs(self) -> Iterable[int]:
@@ -83,13 +83,14 @@ class OpenVault:
         return box
 
     def _label(self, place: Place, epoch: int) -> bytes:
-        # A page opens twenty rows of one column: what their labels share is made once.
-        column = (place.table, place.column, epoch)
-        start = self._labels.get(column)
+        # A page opens twenty messages of one thread: what their labels share is made once.
+        table, column, row, author, number = place
+        shared = (table, column, row.int, epoch)
+        start = self._labels.get(shared)
         if start is None:
-            start = label(self.clinic_id, place.table, place.column, self.id, epoch)
-            self._labels[column] = start
-        return start + label_end(place.row, place.author, number=place.number)
+            start = label(self.clinic_id, table, column, self.id, epoch, row)
+            self._labels[shared] = start
+        return start + label_end(author, number)
 
 
 def grant_place(
