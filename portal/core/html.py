@@ -43,9 +43,13 @@ def own_markup(markup: str) -> Markup:
 
 def init_html(app: Flask) -> None:
     """Makes templates come out lean, and gives them the filter `lines` for people's text."""
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.add_extension(LeanSource)
-    app.jinja_env.filters["lines"] = text_to_html
+    pages = app.jinja_env
+    pages.trim_blocks = pages.lstrip_blocks = True
+    pages.add_extension(LeanSource)
+    pages.filters["lines"] = text_to_html
+    # Jinja's chain of dictionaries is copied for each page, key by key. Nothing is added to ours
+    # once the first template is loaded, so a dictionary does.
+    pages.make_globals = lambda d: {**pages.globals, **(d or {})}  # type: ignore[method-assign]
 
 
 class LeanSource(Extension):

@@ -7,7 +7,7 @@ database does with it, and a page runs a dozen. Everything else goes through the
 from collections import namedtuple
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Enum, LargeBinary
 from sqlalchemy.orm import Session
@@ -54,7 +54,8 @@ class _Ready:
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - tells the type checker
         self._sql = str(compiled)
         self._defaults = dict(compiled.params)
-        self._binders = cast(dict[str, Convert], compiled._bind_processors)
+        binders = {name: _binder(bind.type, dialect) for bind, name in compiled.bind_names.items()}
+        self._binders = [(name, binder) for name, binder in binders.items() if binder is not None]
         self._order = compiled.positiontup
         columns = compiled._result_columns
         names = [str(column.keyname) for column in columns]
@@ -65,18 +66,28 @@ class _Ready:
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
         rows = run_plainly(connection, self._sql, self._bound(values), has_rows=self._has_rows)
-        return [self._row(list(row)) for row in rows]
+        return self._named(rows) if rows else []
 
     def _bound(self, values: dict[str, Any]) -> Any:
         bound = {**self._defaults, **values}
-        for name, convert in self._binders.items():
+        for name, convert in self._binders:
             bound[name] = convert(bound[name])
         return bound if self._order is None else [bound[name] for name in self._order]
 
-    def _row(self, values: list[Any]) -> Any:
+    def _named(self, rows: list[Any]) -> list[Any]:
+        """By columns, of which only some need converting: a page has many rows."""
+        columns: list[Any] = list(zip(*rows, strict=True))
         for place, convert in self._converts:
-            values[place] = convert(values[place])
-        return self._make(values)
+            columns[place] = map(convert, columns[place])
+        return list(map(self._make, zip(*columns, strict=True)))
+
+
+def _binder(kind: Any, dialect: Dialect) -> Convert | None:
+    """None for what the driver takes as it is, as both do with bytes."""
+    if isinstance(kind, LargeBinary):
+        return None
+    binder: Convert | None = kind._cached_bind_processor(dialect)
+    return binder
 
 
 def _result_converter(kind: Any, dialect: Dialect) -> Convert | None:

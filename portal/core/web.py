@@ -47,6 +47,13 @@ POLICY = (
     "form-action 'self';base-uri 'none';frame-ancestors 'none'"
 )
 HSTS = "max-age=63072000; includeSubDomains"
+ON_FRAGMENTS = {"Vary": "HX-Request", "Content-Security-Policy": "default-src 'none'"}
+ON_PAGES = {
+    "Vary": "HX-Request",
+    # Flask-WTF's origin check over https needs a referrer, so not "no-referrer".
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -213,14 +220,11 @@ def _finish(portal: Installation, response: Response) -> Response:
 
 def _protect(headers: Headers, assets: Assets) -> None:
     headers["Cache-Control"] = "no-store"
-    headers["Vary"] = "HX-Request"
     if g.get("is_fragment"):
-        headers["Content-Security-Policy"] = "default-src 'none'"
-        return
-    headers["Content-Security-Policy"] = _content_policy(assets)
-    # Flask-WTF's origin check over https needs a referrer, so not "no-referrer".
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers.extend(ON_FRAGMENTS)
+    else:
+        headers.extend(ON_PAGES)
+        headers.add("Content-Security-Policy", _content_policy(assets))
 
 
 def _content_policy(assets: Assets) -> str:

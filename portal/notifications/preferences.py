@@ -3,11 +3,11 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Exists, bindparam, delete, exists, func, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy.orm import Session
 
 from portal.accounts.models import Role, User
 from portal.accounts.people import Person
@@ -55,10 +55,10 @@ class Choice:
     sender_name: str = SENDER_NAMES[0]
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(NamedTuple):
     """One confirmed way to tell somebody, and when it may be used next."""
 
+    user_id: uuid.UUID
     channel: Channel
     role: Role
     table: Timetable
@@ -69,8 +69,9 @@ class Reach:
 
 
 # One row for each confirmed address, none for somebody who is not to be told.
-_REACHES = Prepared(
+_REACHES = (
     select(
+        Address.user_id,
         Address.channel,
         User.role,
         Clinic.time_zone.label("clinic_zone"),
@@ -95,32 +96,41 @@ _REACHES = Prepared(
     .outerjoin(NoticePreference, NoticePreference.user_id == Address.user_id)
     .outerjoin(PointerHold, PointerHold.user_id == Address.user_id)
     .where(
-        Address.user_id == bindparam("user"),
         Address.confirmed_at.is_not(None),
         PointerHold.user_id.is_(None),
         ~is_shut(),
         func.coalesce(NoticePreference.contact, Contact.POINTERS) != Contact.NONE,
     )
-    .order_by(Address.channel)
+    # In one order everywhere, or two who tell the same people could wait for each other.
+    .order_by(Address.user_id, Address.channel)
 )
+_REACHES_OF_ONE = Prepared(_REACHES.where(Address.user_id == bindparam("user")))
 
 
-def has_an_address(user_id: InstrumentedAttribute[uuid.UUID]) -> Exists:
-    """For statements that ask whom it is worth the trouble to `point` at."""
-    return exists().where(Address.user_id == user_id, Address.confirmed_at.is_not(None))
+class Circle:
+    """People who are told together, named by a statement with values bound by name.
+
+    Where and when each of them may be told is found in one look-up for all.
+    """
+
+    def __init__(self, people: Select[uuid.UUID]) -> None:
+        self._reaches = Prepared(_REACHES.where(Address.user_id.in_(people)))
+
+    def reaches(self, session: Session, **named: uuid.UUID) -> list[Reach]:
+        return [_reach(row) for row in self._reaches.all(session, **named)]
 
 
 def reaches(session: Session, user_id: uuid.UUID) -> list[Reach]:
     """Where and when somebody may be told: nothing if they are not to be told at all."""
-    return [_reach(row) for row in _REACHES.all(session, user=user_id)]
+    return [_reach(row) for row in _REACHES_OF_ONE.all(session, user=user_id)]
 
 
 def _reach(row: Any) -> Reach:
     zone = zone_of(row.time_zone, row.clinic_zone)
     if row.contact is None:
-        return Reach(row.channel, row.role, Timetable(zone), row.last_sent)
+        return Reach(row.user_id, row.channel, row.role, Timetable(zone), row.last_sent)
     table = Timetable(zone, row.quiet_from, row.quiet_until, row.days, row.rhythm)
-    return Reach(row.channel, row.role, table, row.last_sent)
+    return Reach(row.user_id, row.channel, row.role, table, row.last_sent)
 
 
 def zone_of(*names: str | None) -> dt.tzinfo:

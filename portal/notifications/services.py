@@ -6,6 +6,7 @@ commit; what the queue loses, `sweep` finds. A worker that dies leaves its claim
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.sql.expression import ClauseElement
 from portal.config import Config
 from portal.core import clock
 from portal.core.crypto import pad, seal_to
+from portal.core.database import connection_of
 from portal.core.ids import new_id
 from portal.core.inserts import Insert, prepared
 from portal.core.jobs import wake_after_commit
@@ -30,7 +32,7 @@ from portal.notifications.models import (
     Pointer,
     State,
 )
-from portal.notifications.preferences import reaches
+from portal.notifications.preferences import Reach, reaches
 from portal.notifications.queries import due
 
 DELIVER = "portal.notifications.jobs.deliver"
@@ -84,13 +86,35 @@ def point(
     Somebody who is about to be told anyway is not told twice. `urgent` waits for no morning, and is
     for staff alone: raises ValueError for a client.
     """
+    point_each(
+        session,
+        reaches(session, recipient_id),
+        clinic_id=clinic_id,
+        kind=kind,
+        cause_kind=cause_kind,
+        cause_id=cause_id,
+        urgent=urgent,
+    )
+
+
+def point_each(
+    session: Session,
+    reached: Iterable[Reach],
+    *,
+    clinic_id: uuid.UUID,
+    kind: str,
+    cause_kind: str,
+    cause_id: uuid.UUID,
+    urgent: bool = False,
+) -> None:
+    """As `point`, for several ways and people at once, such as a Circle's."""
     now = clock.now()
-    for reach in reaches(session, recipient_id):
+    for reach in reached:
         if urgent and not reach.role.is_staff:
             raise ValueError("only staff are told at any hour")
         add(
             session,
-            Telling(clinic_id, recipient_id, reach.channel, cause_kind, cause_id),
+            Telling(clinic_id, reach.user_id, reach.channel, cause_kind, cause_id),
             kind=URGENT if urgent else kind,
             due_at=now if urgent else reach.next_allowed(now),
         )
@@ -112,7 +136,7 @@ def add(
 ) -> None:
     """Notes a pointer, or joins the one still ahead; the sooner of the two moments holds."""
     now, pointer_id = clock.now(), new_id()
-    ahead = _ADD_OR_JOIN[session.get_bind().dialect.name].first(
+    ahead = _ADD_OR_JOIN[connection_of(session).dialect.name].first(
         session,
         id=pointer_id,
         clinic_id=telling.clinic_id,
@@ -140,7 +164,7 @@ def add(
 
 def _join(session: Session, ahead: Any, telling: Telling) -> None:
     if (ahead.cause_kind, ahead.cause_id) != (telling.cause_kind, telling.cause_id):
-        _NOTE_JOINED[session.get_bind().dialect.name].run(
+        _NOTE_JOINED[connection_of(session).dialect.name].run(
             session,
             pointer_id=ahead.id,
             cause_kind=telling.cause_kind,

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -17,8 +18,7 @@ from portal.vault.keys import OpenVault, Place, Sealed, open_vault
 from portal.vault.models import Grant, Vault
 
 
-@dataclass(frozen=True, slots=True)
-class OpenThread:
+class OpenThread(NamedTuple):
     """A thread that this person may read, with its vault opened."""
 
     id: uuid.UUID

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import logging
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -83,7 +84,7 @@ def messages_before(
 ) -> list[MessageFacts]:
     """The newest messages, or the newest of those before a number; oldest of them first."""
     rows = _NEWEST.all(session, thread=thread.id, before=before or HIGHEST, count=count)
-    return [_open(keyring, thread, row) for row in reversed(rows)]
+    return _open(keyring, thread, reversed(rows))
 
 
 def messages_after(
@@ -91,25 +92,26 @@ def messages_after(
 ) -> list[MessageFacts]:
     """What has come since a number, oldest first."""
     rows = _AFTER.all(session, thread=thread.id, after=after, count=count)
-    return [_open(keyring, thread, row) for row in rows]
+    return _open(keyring, thread, rows)
 
 
-def _open(keyring: Keyring, thread: OpenThread, row: tuple[Any, ...]) -> MessageFacts:
-    seq, author_id, side, epoch, sealed, sent_at, taken_back_at, name = row
-    return MessageFacts(
-        seq,
-        author_id,
-        keyring.name(name, "users", "name", author_id),
-        side,
-        sent_at,
-        None
-        if taken_back_at is not None
-        else thread.vault.open_or_none(
-            Sealed(epoch, sealed), message_place(thread.id, seq, author_id)
-        ),
-        taken_back_at,
-        epoch,
-    )
+def _open(
+    keyring: Keyring, thread: OpenThread, rows: Iterable[tuple[Any, ...]]
+) -> list[MessageFacts]:
+    texts = thread.vault.numbered("messages", "text", thread.id)
+    return [
+        MessageFacts(
+            seq,
+            author_id,
+            keyring.name(name, "users", "name", author_id),
+            side,
+            sent_at,
+            None if taken_back_at else texts.open_or_none(epoch, sealed, author_id, seq),
+            taken_back_at,
+            epoch,
+        )
+        for seq, author_id, side, epoch, sealed, sent_at, taken_back_at, name in rows
+    ]
 
 
 def message_place(thread_id: uuid.UUID, seq: int, author_id: uuid.UUID) -> Place:

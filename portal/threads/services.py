@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -20,8 +20,8 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
 from portal.core.statements import Prepared
 from portal.notifications.opening import opened
-from portal.notifications.preferences import has_an_address
-from portal.notifications.services import point
+from portal.notifications.preferences import Circle
+from portal.notifications.services import point_each
 from portal.safety.words import check_length, cleaned
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
@@ -108,7 +108,7 @@ def send(
     _forget_draft(session, person, thread.id)
     _tell_the_others(session, person, thread.engagement_id, thread.id)
     audit.note(session, person.clinic_id, person.id, "message:send", thread.id, str(sent.seq))
-    after = replace(thread, vault=vault, last_seq=sent.seq, last_own_seq=sent.seq, no_reply_by=None)
+    after = thread._replace(vault=vault, last_seq=sent.seq, last_own_seq=sent.seq, no_reply_by=None)
     return Answered(thread_id, sent.seq, after)
 
 
@@ -211,36 +211,26 @@ def _forget_draft(session: Session, person: Person, place_id: uuid.UUID) -> None
     _FORGET.run(session, person=person.id, place=place_id)
 
 
-_TOLD_CLIENT = Prepared(
-    select(Engagement.client_id.label("id")).where(
-        Engagement.id == bindparam("engagement"), has_an_address(Engagement.client_id)
+_CLIENT = Circle(select(Engagement.client_id).where(Engagement.id == bindparam("engagement")))
+_CARE_TEAM = Circle(
+    select(CareTeamMember.user_id).where(
+        CareTeamMember.engagement_id == bindparam("engagement"), CareTeamMember.left_at.is_(None)
     )
-)
-_TOLD_TEAM = Prepared(
-    select(CareTeamMember.user_id.label("id"))
-    .where(
-        CareTeamMember.engagement_id == bindparam("engagement"),
-        CareTeamMember.left_at.is_(None),
-        has_an_address(CareTeamMember.user_id),
-    )
-    # In one order everywhere, or two sends could wait for each other's pointers.
-    .order_by(CareTeamMember.user_id)
 )
 
 
 def _tell_the_others(
     session: Session, person: Person, engagement_id: uuid.UUID, thread_id: uuid.UUID
 ) -> None:
-    query = _TOLD_CLIENT if person.is_staff else _TOLD_TEAM
-    for recipient in query.all(session, engagement=engagement_id):
-        point(
-            session,
-            clinic_id=person.clinic_id,
-            recipient_id=recipient.id,
-            kind="waiting",
-            cause_kind="thread",
-            cause_id=thread_id,
-        )
+    others = _CLIENT if person.is_staff else _CARE_TEAM
+    point_each(
+        session,
+        others.reaches(session, engagement=engagement_id),
+        clinic_id=person.clinic_id,
+        kind="waiting",
+        cause_kind="thread",
+        cause_id=thread_id,
+    )
 
 
 def begin_thread(

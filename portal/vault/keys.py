@@ -43,7 +43,6 @@ class OpenVault:
         self.newest = newest
         self._keys = keys
         self._boxes: dict[int, Box] = {}
-        self._labels: dict[tuple[str, str, int, int], bytes] = {}
 
     @property
     def epochs(self) -> Iterable[int]:
@@ -72,9 +71,17 @@ class OpenVault:
         try:
             return self.open(sealed, place)
         except Unreadable:
-            if self.can_read(sealed.epoch):
-                log.error("%s of %s %s does not open", place.column, place.table, place.row)
+            self.complain(sealed.epoch, place)
             return None
+
+    def complain(self, epoch: int, place: Place) -> None:
+        """Notes that something is damaged, unless this person never held its key."""
+        if self.can_read(epoch):
+            log.error("%s of %s %s does not open", place.column, place.table, place.row)
+
+    def numbered(self, table: str, column: str, row: uuid.UUID) -> "Numbered":
+        """To open many values that are numbered within one row, as messages are in their thread."""
+        return Numbered(self, Place(table, column, row, row))
 
     def _box(self, epoch: int) -> Box:
         box = self._boxes.get(epoch)
@@ -83,14 +90,32 @@ class OpenVault:
         return box
 
     def _label(self, place: Place, epoch: int) -> bytes:
-        # A page opens twenty messages of one thread: what their labels share is made once.
-        table, column, row, author, number = place
-        shared = (table, column, row.int, epoch)
-        start = self._labels.get(shared)
-        if start is None:
-            start = label(self.clinic_id, table, column, self.id, epoch, row)
-            self._labels[shared] = start
-        return start + label_end(author, number)
+        return self._label_start(place, epoch) + label_end(place.author, place.number)
+
+    def _label_start(self, place: Place, epoch: int) -> bytes:
+        return label(self.clinic_id, place.table, place.column, self.id, epoch, place.row)
+
+
+class Numbered:
+    """Opens the values of a column one after the other: what they share is made once."""
+
+    def __init__(self, vault: OpenVault, place: Place) -> None:
+        self._vault, self._place = vault, place
+        self._ready: dict[int, tuple[Box, bytes]] = {}
+
+    def open_or_none(self, epoch: int, blob: bytes, author: uuid.UUID, number: int) -> str | None:
+        """As OpenVault.open_or_none does."""
+        try:
+            box, start = self._ready.get(epoch) or self._get_ready(epoch)
+            return box.open_text(blob, start + label_end(author, number))
+        except Unreadable:
+            self._vault.complain(epoch, self._place)
+            return None
+
+    def _get_ready(self, epoch: int) -> tuple[Box, bytes]:
+        vault = self._vault
+        ready = self._ready[epoch] = vault._box(epoch), vault._label_start(self._place, epoch)
+        return ready
 
 
 def grant_place(
