@@ -35,6 +35,7 @@ from portal.threads.models import (
     Thread,
     ThreadClosure,
 )
+from portal.threads.queries import MessageFacts
 from portal.vault import queries as vaults
 from portal.vault import services as vault_services
 from portal.vault.keys import OpenVault
@@ -65,9 +66,13 @@ class Sent:
 
 @dataclass(frozen=True)
 class Answered(Sent):
-    """What was sent, with the thread as it stands after it."""
+    """What was sent, with the thread as it stands after it.
+
+    message: what has just been stored, as it would be read; None if it had been sent before.
+    """
 
     thread: OpenThread
+    message: MessageFacts | None
 
 
 def check_text(text: str) -> None:
@@ -96,7 +101,7 @@ def send(
         raise NonceRefused
     text, known = cleaned(text), find_sent(session, person.id, nonce)
     if known is not None and _are_its_words(session, keyring, thread, known, text):
-        return Answered(thread_id, known.seq, thread)
+        return Answered(thread_id, known.seq, thread, None)
     if thread.closed_at is not None:
         raise ThreadClosed
     if known is not None:
@@ -109,7 +114,7 @@ def send(
     _tell_the_others(session, person, thread.engagement_id, thread.id)
     audit.note(session, person.clinic_id, person.id, "message:send", thread.id, str(sent.seq))
     after = thread._replace(vault=vault, last_seq=sent.seq, last_own_seq=sent.seq, no_reply_by=None)
-    return Answered(thread_id, sent.seq, after)
+    return Answered(thread_id, sent.seq, after, sent)
 
 
 def _fresh(
@@ -152,8 +157,8 @@ def _store(
     seq: int,
     text: str,
     nonce: Nonce,
-) -> Sent:
-    message_id = new_id()
+) -> MessageFacts:
+    message_id, now = new_id(), clock.now()
     sealed = vault.seal(text, queries.message_place(thread_id, seq, person.id))
     _INSERT.run(
         session,
@@ -166,10 +171,10 @@ def _store(
         epoch=sealed.epoch,
         sealed=sealed.blob,
         nonce=nonce.id,
-        sent_at=clock.now(),
+        sent_at=now,
         taken_back_at=None,
     )
-    return Sent(thread_id, seq)
+    return MessageFacts(seq, person.id, person.name, side_of(person), now, text, None, sealed.epoch)
 
 
 _NOW = bindparam("now", type_=Moment())
@@ -269,7 +274,7 @@ def begin_thread(
     _forget_draft(session, person, engagement_id)
     _tell_the_others(session, person, engagement_id, thread_id)
     audit.note(session, person.clinic_id, person.id, "thread:begin", thread_id)
-    return sent
+    return Sent(thread_id, sent.seq)
 
 
 def engagement_to_write(session: Session, engagement_id: uuid.UUID) -> Engagement:

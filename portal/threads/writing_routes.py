@@ -72,7 +72,7 @@ def write(thread_id: uuid.UUID) -> Response:
         return _offer_new_thread(thread_id, text)
     except Invalid as invalid:
         return _write_again(thread_id, text, _words_for(invalid))
-    return _sent(sent.thread, sent.seq)
+    return _sent(sent.thread, sent.seq, sent.message)
 
 
 def _words_for(invalid: Invalid) -> str:
@@ -82,9 +82,13 @@ def _words_for(invalid: Invalid) -> str:
     return wording.say(code or invalid.code, **({"over": over} if over else {}))
 
 
-def _sent(thread: OpenThread, seq: int) -> Response:
-    """The answer to a send, and the same one to each repeat of it: the newest messages."""
-    box = pages.empty_composer(installation.keyring, person(), thread)
+def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = None) -> Response:
+    """The answer to a send, and the same one to each repeat of it: the newest messages.
+
+    message: what was stored just now; it need not be read again if nothing else is new.
+    """
+    writer, keyring = person(), installation.keyring
+    box = pages.empty_composer(keyring, writer, thread)
     if not wants_fragment():
         return show_thread(
             thread, template="threads/sent.html", count=NEWEST_AFTER_SEND, composer=box,
@@ -92,13 +96,16 @@ def _sent(thread: OpenThread, seq: int) -> Response:
         )  # fmt: skip
     after = request.form.get("after", type=number_of)
     since = after if after is not None else seq - 1
-    messages = queries.messages_after(db(), installation.keyring, thread, since)
-    if any(message.author_id != person().id for message in messages):
+    if message is not None and since == seq - 1:
+        messages = [message]
+    else:
+        messages = queries.messages_after(db(), keyring, thread, since)
+    if any(message.author_id != writer.id for message in messages):
         note_opening(thread)
     return fragment(
         "threads/_sent.html",
         thread=thread,
-        messages=pages.show_messages(thread, person(), messages),
+        messages=pages.show_messages(thread, writer, messages),
         newer_after=thread.last_seq,
         composer=box,
         sent_at=clock.now(),
