@@ -33,7 +33,17 @@ from portal.core import audit, wording
 from portal.core.crypto import same
 from portal.core.database import at_the_end
 from portal.core.failures import show_failure
-from portal.core.web import READING, db, installation, page, quick_url_for, send_to, store, unit
+from portal.core.web import (
+    READING,
+    db,
+    installation,
+    kept_here,
+    page,
+    quick_url_for,
+    send_to,
+    store,
+    unit,
+)
 
 VISITOR_BYTES = 16
 # Random bytes do not compress: 80 bits that can only be guessed online are plenty.
@@ -43,7 +53,16 @@ VISITOR_LENGTH = 22
 EXIT_URL = "https://www.weather.gov/"
 View = TypeVar("View", bound=Callable[..., Any])
 
-login_manager = LoginManager()
+
+class DoorKeeper(LoginManager):
+    """Flask-Login without fingerprints: phones change their networks all day, so no browser is
+    known by its address, and nothing is worked out that would not be compared."""
+
+    def _session_protection_failed(self) -> bool:
+        return False
+
+
+login_manager = DoorKeeper()
 
 
 class DoorSession(CallbackDict[str, Any], SessionMixin):
@@ -115,16 +134,16 @@ def _load(_user_id: str) -> Person | None:
 
 def person() -> Person:
     """Who is signed in. Only for views that a visitor cannot reach."""
-    return cast(Person, g.person)
+    return cast(Person, kept_here().person)
 
 
 def person_or_none() -> Person | None:
     """Who is signed in. Asked dozens of times for a page, so Flask-Login is asked once."""
-    found: Person | None = g.get("person")
-    if found is None and "person" not in g:
+    kept = kept_here()
+    if "person" not in kept:
         user = current_user._get_current_object()
-        found = g.person = user if user.is_authenticated else None
-    return found
+        kept.person = user if user.is_authenticated else None
+    return cast(Person | None, kept.person)
 
 
 def begin_session(cookie: Cookie) -> None:
@@ -171,11 +190,12 @@ def csrf_token() -> str:
 
     The mask makes it new in every response: compressing pages gives nothing of it away.
     """
-    token: str | None = g.get("csrf_token")
+    kept = kept_here()
+    token: str | None = kept.get("csrf_token")
     if token is None:
         mask = os.urandom(TOKEN_BYTES)
         masked = bytes(a ^ b for a, b in zip(mask, _secret_token(), strict=True))
-        token = g.csrf_token = urlsafe_b64encode(mask + masked).decode().rstrip("=")
+        token = kept.csrf_token = urlsafe_b64encode(mask + masked).decode().rstrip("=")
     return token
 
 
@@ -209,7 +229,8 @@ def _is_from_here() -> bool:
     """No other site's page may post to us, as far as the browser says where it comes from."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
-    return site in ("same-origin", "none") and origin in (None, request.host_url.rstrip("/"))
+    own = f"{request.scheme}://{request.host}"
+    return site in ("same-origin", "none") and origin in (None, own)
 
 
 form_guard = FormGuard()
@@ -348,8 +369,8 @@ def init_door(app: Flask, door_guard: Guard, clinics: ClinicBook) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=False,
     )
-    login_manager.init_app(app, add_context_processor=False)
-    login_manager.session_protection = None
+    # Not by init_app, which also sees to a cookie that remembers a browser: there is none.
+    app.login_manager = login_manager  # type: ignore[attr-defined]
     login_manager.unauthorized_callback = _turn_away
     form_guard.init_app(app)
     app.register_error_handler(CSRFError, _refuse_form)

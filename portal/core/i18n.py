@@ -215,9 +215,10 @@ def _reader() -> Reader:
     """Found out once for each request: a page asks forty times."""
     if not has_request_context():
         return Reader(SOURCE, dt.UTC)
-    reader: Reader | None = g.get("reader")
+    kept: Any = g._get_current_object()
+    reader: Reader | None = kept.get("reader")
     if reader is None:
-        reader = g.reader = Reader(get_locale().language, get_timezone())
+        reader = kept.reader = Reader(get_locale().language, get_timezone())
     return reader
 
 

@@ -55,8 +55,8 @@ class _Ready:
         self._sql = str(compiled)
         self._defaults = dict(compiled.params)
         binders = {name: _binder(bind.type, dialect) for bind, name in compiled.bind_names.items()}
-        self._binders = [(name, binder) for name, binder in binders.items() if binder is not None]
-        self._order = compiled.positiontup
+        self._is_positional = compiled.positiontup is not None
+        self._values = [(name, binders[name]) for name in compiled.positiontup or binders]
         columns = compiled._result_columns
         names = [str(column.keyname) for column in columns]
         self._has_rows = bool(columns)
@@ -69,10 +69,11 @@ class _Ready:
         return self._named(rows) if rows else []
 
     def _bound(self, values: dict[str, Any]) -> Any:
-        bound = {**self._defaults, **values}
-        for name, convert in self._binders:
-            bound[name] = convert(bound[name])
-        return bound if self._order is None else [bound[name] for name in self._order]
+        given = self._defaults | values
+        bound = [given[name] if bind is None else bind(given[name]) for name, bind in self._values]
+        if self._is_positional:
+            return bound
+        return dict(zip([name for name, _ in self._values], bound, strict=True))
 
     def _named(self, rows: list[Any]) -> list[Any]:
         """By columns, of which only some need converting: a page has many rows."""

@@ -117,11 +117,17 @@ def store(*, was_only_read: bool) -> None:
         log.error("nothing can be stored: %s", type(error).__name__)
 
 
+def kept_here() -> Any:
+    """What this request keeps for itself: flask.g, found once and not anew for each word."""
+    return g._get_current_object()
+
+
 def unit() -> Unit:
     """This request's unit of work."""
-    present: Unit | None = g.get("unit")
+    kept = kept_here()
+    present: Unit | None = kept.get("unit")
     if present is None:
-        present = g.unit = installation.database.unit()
+        present = kept.unit = installation.database.unit()
     return present
 
 
@@ -150,8 +156,10 @@ def reads_first(view: View) -> View:
 
 def _begin_to_write() -> None:
     """A POST means to write, and on SQLite must say so before it reads."""
+    if request.method in READING:
+        return
     view = current_app.view_functions.get(request.endpoint or "")
-    if request.method not in READING and not getattr(view, "reads_first", False):
+    if not getattr(view, "reads_first", False):
         unit().write()
 
 

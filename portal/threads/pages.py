@@ -74,9 +74,9 @@ def show_messages(
     thread: OpenThread, person: Person, messages: list[MessageFacts]
 ) -> list[MessageView]:
     """Messages as a page lists them, each day named once."""
-    clock_face, views, day = face(), [], ""
+    clock_face, me, views, day = face(), person.id, [], ""
     for message in messages:
-        mine = message.author_id == person.id
+        mine = message.author_id == me
         today, time = clock_face.day_and_time(message.at)
         views.append(
             MessageView(
@@ -86,7 +86,9 @@ def show_messages(
                 time,
                 _state(thread, message) if mine and message.taken_back_at is None else "",
                 _takeback_url(thread, message) if mine else "",
-                _html(thread, message),
+                _without_text(thread, message)
+                if message.text is None
+                else text_to_html(message.text),
             )
         )
         day = today
@@ -101,9 +103,7 @@ def _takeback_url(thread: OpenThread, message: MessageFacts) -> str:
     return f"{thread_url(thread.id)}/messages/{message.seq}/take-back"
 
 
-def _html(thread: OpenThread, message: MessageFacts) -> Markup:
-    if message.text is not None:
-        return text_to_html(message.text)
+def _without_text(thread: OpenThread, message: MessageFacts) -> Markup:
     if message.taken_back_at is not None:
         return text_to_html("")
     if thread.vault.can_read(message.epoch):

@@ -61,9 +61,10 @@ def rescue(**place: uuid.UUID) -> Response:
 @bp.post("/threads/<id:thread_id>")
 @rescued_by(rescue)
 def write(thread_id: uuid.UUID) -> Response:
-    if request.form.get("action") == "save":
+    form = request.form
+    if form.get("action") == "save":
         return _save(thread_id)
-    text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
+    text, nonce = form.get("text", ""), Nonce.parse(form.get("nonce", ""))
     try:
         if nonce is None:
             raise services.NonceRefused
