@@ -218,18 +218,19 @@ class FormGuard(CSRFProtect):
     """Flask-WTF's protection with our masked, unexpiring token: people write for hours."""
 
     def protect(self) -> None:
-        if request.method not in current_app.config["WTF_CSRF_METHODS"]:
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        if asked.method in READING:
             return
-        if not is_own_token(request.form.get("csrf_token", "")) or not _is_from_here():
+        if not is_own_token(asked.form.get("csrf_token", "")) or not _is_from_here(asked):
             raise CSRFError("The form is not from this browser session.")
         g.csrf_valid = True
 
 
-def _is_from_here() -> bool:
+def _is_from_here(asked: Request) -> bool:
     """No other site's page may post to us, as far as the browser says where it comes from."""
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin")
-    own = f"{request.scheme}://{request.host}"
+    site = asked.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = asked.headers.get("Origin")
+    own = f"{asked.scheme}://{asked.host}"
     return site in ("same-origin", "none") and origin in (None, own)
 
 

@@ -3,7 +3,7 @@
 import base64
 import uuid
 
-import uuid_utils
+from uuid_utils.compat import uuid7
 from werkzeug.routing import BaseConverter, ValidationError
 
 SHORT_LENGTH = 22
@@ -11,7 +11,7 @@ SHORT_LENGTH = 22
 
 def new_id() -> uuid.UUID:
     """A UUID of version 7: later ones sort after earlier ones."""
-    return uuid.UUID(bytes=uuid_utils.uuid7().bytes)
+    return uuid7()
 
 
 def short(identifier: uuid.UUID) -> str:

@@ -2,9 +2,12 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -13,7 +16,7 @@ from portal.caseload.models import CareTeamMember, Engagement
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.crypto import pad, seal_to
-from portal.core.database import Moment
+from portal.core.database import Moment, connection_of
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
@@ -22,7 +25,7 @@ from portal.core.statements import Prepared
 from portal.notifications.opening import opened
 from portal.notifications.preferences import Circle
 from portal.notifications.services import point_each
-from portal.safety.words import check_length, cleaned
+from portal.safety.words import LONGEST, check_length, cleaned
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders, side_of, subject_place, thread_for
 from portal.threads.models import (
@@ -99,22 +102,38 @@ def send(
     thread = thread_for(session, person, thread_id, to_write=True)
     if not nonce.was_given_to(keyring, person.id, thread_id):
         raise NonceRefused
-    text, known = cleaned(text), find_sent(session, person.id, nonce)
-    if known is not None and _are_its_words(session, keyring, thread, known, text):
-        return Answered(thread_id, known.seq, thread, None)
-    if thread.closed_at is not None:
-        raise ThreadClosed
-    if known is not None:
-        raise Invalid(text="sent_before")
-    check_text(text)
+    text = cleaned(text)
+    if thread.closed_at is not None or not 0 < len(text) <= LONGEST:
+        return _sent_before(session, keyring, person, thread, text, nonce)
     vault = _fresh(session, clinic, person, thread.vault, is_stale=thread.is_stale)
     sent = _store(session, person, vault, thread.id, thread.last_seq + 1, text, nonce)
+    if sent is None:
+        return _sent_before(session, keyring, person, thread, text, nonce)
     _count(session, thread.id, thread.side, sent.seq)
     _forget_draft(session, person, thread.id)
     _tell_the_others(session, person, thread.engagement_id, thread.id)
     audit.note(session, person.clinic_id, person.id, "message:send", thread.id, str(sent.seq))
     after = thread._replace(vault=vault, last_seq=sent.seq, last_own_seq=sent.seq, no_reply_by=None)
     return Answered(thread_id, sent.seq, after, sent)
+
+
+def _sent_before(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    thread: OpenThread,
+    text: str,
+    nonce: Nonce,
+) -> Answered:
+    """What a form has sent already, for one that can send nothing more; or why it cannot."""
+    known = find_sent(session, person.id, nonce)
+    if known is not None and _are_its_words(session, keyring, thread, known, text):
+        return Answered(thread.id, known.seq, thread, None)
+    if thread.closed_at is not None:
+        raise ThreadClosed
+    if known is None:
+        check_text(text)
+    raise Invalid(text="sent_before")
 
 
 def _fresh(
@@ -146,7 +165,14 @@ def _are_its_words(
     return not text or before[0].text == text
 
 
-_INSERT = Prepared(insert(Message))
+def _once(insert: Callable[..., Any]) -> Prepared:
+    """Stores a message, and gives its number back, unless its nonce has stored one before."""
+    by_nonce = [Message.author_id, Message.nonce]
+    statement = insert(Message).on_conflict_do_nothing(index_elements=by_nonce)
+    return Prepared(statement.returning(Message.seq))
+
+
+_STORE_ONCE = {"sqlite": _once(sqlite.insert), "postgresql": _once(postgresql.insert)}
 
 
 def _store(
@@ -157,10 +183,11 @@ def _store(
     seq: int,
     text: str,
     nonce: Nonce,
-) -> MessageFacts:
+) -> MessageFacts | None:
+    """What is stored now; None if this nonce has stored something before."""
     message_id, now = new_id(), clock.now()
     sealed = vault.seal(text, queries.message_place(thread_id, seq, person.id))
-    _INSERT.run(
+    stored = _STORE_ONCE[connection_of(session).dialect.name].first(
         session,
         thread_id=thread_id,
         seq=seq,
@@ -174,6 +201,8 @@ def _store(
         sent_at=now,
         taken_back_at=None,
     )
+    if stored is None:
+        return None
     return MessageFacts(seq, person.id, person.name, side_of(person), now, text, None, sealed.epoch)
 
 
@@ -269,12 +298,13 @@ def begin_thread(
     vault = vaults.open_for(session, person, engagement.vault_id)
     vault = vault_services.freshen(session, person, vault, clinic.recovery_public_key)
     thread_id = _open_thread(session, person, engagement, vault, subject)
-    sent = _store(session, person, vault, thread_id, 1, text, nonce)
-    _count(session, thread_id, side_of(person), sent.seq)
+    if _store(session, person, vault, thread_id, 1, text, nonce) is None:
+        raise Conflict  # the lock lets nobody see less than what the nonce has sent
+    _count(session, thread_id, side_of(person), 1)
     _forget_draft(session, person, engagement_id)
     _tell_the_others(session, person, engagement_id, thread_id)
     audit.note(session, person.clinic_id, person.id, "thread:begin", thread_id)
-    return Sent(thread_id, sent.seq)
+    return Sent(thread_id, 1)
 
 
 def engagement_to_write(session: Session, engagement_id: uuid.UUID) -> Engagement:
