@@ -16,6 +16,7 @@ import secrets
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,9 +150,11 @@ class Compressors(threading.local):
         self.zstd = zstandard.ZstdCompressor(level=3)
 
     def encode(self, body: bytes, encoding: str) -> bytes:
-        """`body` in the encoding the request asked for: br, zstd or identity."""
+        """`body` in the encoding the request asked for: br, gzip, zstd or identity."""
         if encoding == "br":
             return bytes(brotli.compress(body, quality=5, lgwin=16))
+        if encoding == "gzip":
+            return zlib.compress(body, 6, wbits=31)
         return self.zstd.compress(body) if encoding == "zstd" else body
 
 
