@@ -41,6 +41,23 @@ def test_lists_are_plain_sorted_and_without_repeats(language: str) -> None:
     assert all(first < second for first, second in pairwise(words))
 
 
+UPSETTING = {
+    "en": """abus beat blood bully cancer corps crush curse dead death drown drug grie guil gun hanged
+        hanging harmed harmful hurt illness isolat jail kill knif lonel maim murd mutilat overdos
+        painf pains poison pregnan prison rap scarr scary shame shot sick slap stabb suffer suic
+        terror tortur victim violen weep wound worthless""",
+    "es": """abus ahog armas balas balaz cancer carcel castig culpa dolor droga enferm golp grit
+        herid horca llor mata mied muert odio pena pistol preso sangr sexo soledad suic tumba
+        veneno verguenza victima violen violar""",
+}
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_no_word_hurts_whoever_is_handed_it(language: str) -> None:
+    stems = tuple(UPSETTING[language].split())
+    assert [word for word in words_of(language) if word.startswith(stems)] == []
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_every_language_is_as_strong(language: str) -> None:
     assert strength(language, CLIENT_WORDS) >= 51.5
