@@ -6,6 +6,9 @@ Three steps, of which the middle one happens on a machine that is not the server
    and writes a reply in which the private key is wrapped under that code.
 3. `finish` stores the wrap, ends the person's sessions, and has the person told.
 The recovery key never comes near the server, and the server never sees the private key.
+
+A reply names the recovery code that it replaces, by a digest of what that code had locked. So it
+can be finished once, and not at all when the person has come in by that code meanwhile.
 """
 
 import json
@@ -19,7 +22,8 @@ from sqlalchemy.orm import Session
 from portal.accounts import keys, passphrases, queries, services, sessions
 from portal.accounts.models import Role, User, WrapKind
 from portal.core import audit
-from portal.core.errors import Invalid, NotFound
+from portal.core.crypto import digest
+from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.keyring import Keyring
 
 
@@ -48,6 +52,7 @@ def request(session: Session, keyring: Keyring, user_name: str) -> str:
             "user": user.id.hex,
             "clinic": user.clinic_id.hex,
             "escrow": b64encode(sealed).decode(),
+            "replaces": _present_code(session, user.id),
         },
         indent=1,
     )
@@ -69,6 +74,7 @@ def open_request(file: str, seed: bytes, custodians: tuple[str, str]) -> Reply:
         "user": owner.user_id.hex,
         "clinic": owner.clinic_id.hex,
         "wrapped": b64encode(wrapped).decode(),
+        "replaces": asked.replaces,
         "custodians": names,
     }
     return Reply(printed, json.dumps(reply, indent=1))
@@ -77,12 +83,15 @@ def open_request(file: str, seed: bytes, custodians: tuple[str, str]) -> Reply:
 def finish(session: Session, keyring: Keyring, file: str) -> uuid.UUID:
     """Puts the reply into effect; the person can now use the printed code.
 
-    Raises NotFound, or Invalid unless two different people of the clinic were custodians.
+    Raises NotFound, Conflict for a reply that was finished before or is out of date, or Invalid
+    unless two different people of the clinic were custodians.
     """
     reply = _read(file, "recovery reply", "wrapped")
-    user = session.get(User, reply.owner.user_id)
+    user = session.get(User, reply.owner.user_id, with_for_update=True)
     if user is None or user.clinic_id != reply.owner.clinic_id:
         raise NotFound
+    if reply.replaces != _present_code(session, user.id):
+        raise Conflict(reason="ceremony_over")
     custodians = _custodians(session, keyring, user, reply.custodians)
     keys.keep_wrap(session, reply.owner, WrapKind.RECOVERY_CODE, reply.sealed)
     sessions.end_all(session, user.id)
@@ -91,6 +100,10 @@ def finish(session: Session, keyring: Keyring, file: str) -> uuid.UUID:
         audit.note(session, user.clinic_id, custodian, "ceremony:attend", user.id)
     audit.note(session, user.clinic_id, None, "ceremony:finish", user.id)
     return user.id
+
+
+def _present_code(session: Session, user_id: uuid.UUID) -> str:
+    return digest(queries.find_wrap(session, user_id, WrapKind.RECOVERY_CODE) or b"").hex()
 
 
 def _custodians(
@@ -118,6 +131,7 @@ class _Paper:
 
     owner: keys.Owner
     sealed: bytes
+    replaces: str
     custodians: tuple[str, ...]
 
 
@@ -130,6 +144,7 @@ def _read(file: str, kind: str, sealed: str) -> _Paper:
         return _Paper(
             keys.Owner(uuid.UUID(fields["user"]), uuid.UUID(fields["clinic"])),
             b64decode(fields[sealed], validate=True),
+            str(fields["replaces"]),
             tuple(str(name) for name in fields.get("custodians", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

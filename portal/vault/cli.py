@@ -133,13 +133,17 @@ def finish_command(file: Path) -> None:
     """Step 3, on the server: put the reply into effect."""
     from portal.accounts import ceremony
     from portal.core.database import Database
-    from portal.core.errors import DomainError
+    from portal.core.errors import Conflict, DomainError
     from portal.core.keyring import Keyring
 
     config = read_config()
     with Database(config.database_url).writing() as session:
         try:
             ceremony.finish(session, Keyring(config.server_keys), file.read_text())
+        except Conflict as error:
+            raise click.ClickException(
+                "this reply was used before, or the person has got a new recovery code since."
+            ) from error
         except DomainError as error:
             raise click.ClickException(
                 "this reply does not belong here, or it does not name two custodians."

@@ -115,6 +115,30 @@ def test_two_custodians_let_somebody_back_in(
     ]
 
 
+def test_a_reply_is_finished_once(office: Office) -> None:
+    """Whoever finds the file later cannot bring the paper's code back."""
+    office.request()
+    office.open("helen", "tom")
+    assert office.finish().exit_code == 0
+    again = office.finish()
+    assert again.exit_code == 1
+    assert "used before" in again.output
+    assert len(attended(office.cast)) == 4
+
+
+def test_of_two_replies_the_first_to_be_finished_holds(office: Office) -> None:
+    office.request()
+    office.open("helen", "tom")
+    first = office.answered.read_text()
+    code = printed_code(office.open("helen", "tom"))
+    assert office.finish().exit_code == 0
+    office.answered.write_text(first)
+    assert office.finish().exit_code == 1
+    nora = Browser(office.cast.app)
+    nora.open("/recover")
+    assert nora.post("/recover", user_name="nora", code=code).status_code == 200
+
+
 def test_one_share_is_not_enough(office: Office) -> None:
     office.request()
     result = office.open("helen", "tom", (SHARES[0], SHARES[0]))

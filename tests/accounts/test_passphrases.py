@@ -42,10 +42,12 @@ def test_lists_are_plain_sorted_and_without_repeats(language: str) -> None:
 
 
 UPSETTING = {
-    "en": """abus beat blood bully cancer corps crush curse dead death drown drug grie guil gun hanged
-        hanging harmed harmful hurt illness isolat jail kill knif lonel maim murd mutilat overdos
-        painf pains poison pregnan prison rap scarr scary shame shot sick slap stabb suffer suic
-        terror tortur victim violen weep wound worthless""",
+    "en": """
+        abus beat blood bully cancer corps crush curse dead death drown drug grie
+        guil gun hanged hanging harmed harmful hurt illness isolat jail kill knif
+        lonel maim murd mutilat overdos painf pains poison pregnan prison rap scarr
+        scary shame shot sick slap stabb suffer suic terror tortur victim violen
+        weep wound worthless""",
     "es": """abus ahog armas balas balaz cancer carcel castig culpa dolor droga enferm golp grit
         herid horca llor mata mied muert odio pena pistol preso sangr sexo soledad suic tumba
         veneno verguenza victima violen violar""",
