@@ -30,7 +30,7 @@ from portal.config import Config
 from portal.core import audit, clock
 from portal.core.crypto import Argon2Cost, PassphraseKeys, Unreadable, passphrase_keys, same
 from portal.core.database import Unit, changed
-from portal.core.errors import Conflict, Invalid, NotFound, Refused
+from portal.core.errors import Busy, Conflict, Invalid, NotFound, Refused
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring, name_place
 
@@ -294,13 +294,16 @@ def sign_in(
     if user is None or not same(proof.authenticator, user.authenticator or b""):
         _note_refusal(unit, user)
         raise Refused
-    unit.write()
     owner = keys.Owner(user.id, user.clinic_id)
     try:
         private_key = keys.unlock_with_passphrase_key(owner, proof.wrapping, wrapped)
     except Unreadable as error:
         log.error("the lock of %s is damaged: only the recovery code opens", user.id)
         raise Refused from error
+    stronger = _stronger_lock(guard, user, private_key, passphrase)
+    unit.write()
+    if stronger is not None:
+        _change_lock(unit.session, user.id, proof, stronger)
     cookie = _let_in(unit.session, guard, user, private_key, visitor)
     audit.note(unit.session, user.clinic_id, user.id, "session:begin", user.id)
     guard.forgive_sign_in(lookup, network)
@@ -315,6 +318,28 @@ def _prove(
     unit.pause()
     cleaned = names.cleaned_passphrase(passphrase)
     return guard.slots.run(lambda: passphrase_keys(cleaned, salt, cost))
+
+
+def _stronger_lock(
+    guard: Guard, user: User, private_key: bytes, passphrase: str
+) -> keys.Lock | None:
+    """The same passphrase at today's price, if its lock was made when guesses were cheaper."""
+    if not Argon2Cost.parse(user.cost).is_below(Argon2Cost()):
+        return None
+    owner, cleaned = keys.Owner(user.id, user.clinic_id), names.cleaned_passphrase(passphrase)
+    try:
+        return guard.slots.run(lambda: keys.lock_with_passphrase(owner, private_key, cleaned))
+    except Busy:
+        return None  # the next sign-in will do
+
+
+def _change_lock(
+    session: Session, user_id: uuid.UUID, proof: PassphraseKeys, lock: keys.Lock
+) -> None:
+    """Unless the passphrase was changed meanwhile: a lock of the old one is worth nothing."""
+    user = session.get_one(User, user_id, populate_existing=True, with_for_update=True)
+    if same(proof.authenticator, user.authenticator or b""):
+        keys.set_lock(user, session, lock)
 
 
 def _note_refusal(unit: Unit, user: User | None) -> None:

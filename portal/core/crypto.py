@@ -239,6 +239,10 @@ class Argon2Cost:
     def __str__(self) -> str:
         return f"{self.memory_kib}:{self.passes}"
 
+    def is_below(self, other: "Argon2Cost") -> bool:
+        """Whether a guess costs less than it would at the other's price."""
+        return self.memory_kib * self.passes < other.memory_kib * other.passes
+
     @classmethod
     def parse(cls, text: str) -> "Argon2Cost":
         memory, passes = text.split(":")

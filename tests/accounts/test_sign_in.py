@@ -1,5 +1,6 @@
 """Signing in and out; who is unknown learns nothing; the cookie alone holds the secret."""
 
+import itertools
 import time
 from typing import Any
 
@@ -7,12 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from sqlalchemy import select
 
+from portal.accounts import keys
 from portal.accounts.models import BrowserSession, KeyWrap, User
 from portal.accounts.sessions import Cookie
 from portal.core import crypto
-from portal.core.crypto import Box, Unreadable, derive
-from portal.core.errors import Refused
-from tests.accounts.arrivals import quick_passphrases, sign_in, together, who_holds
+from portal.core.crypto import Argon2Cost, Box, Unreadable, derive
+from portal.core.errors import Busy, Refused
+from tests.accounts.arrivals import guard_of, quick_passphrases, sign_in, together, who_holds
 from tests.cast import PASSPHRASE, TOKEN, Browser, Cast
 
 
@@ -112,6 +114,75 @@ def test_known_or_unknown_it_costs_one_argon2id_of_the_same_price(
         price = {name: value for name, value in runs[0].items() if name != "salt"}
         assert price == {"length": 32, "iterations": 3, "lanes": 1, "memory_cost": 65536}
         assert len(runs[0]["salt"]) == 16
+
+
+def dearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guesses have become cheaper, and the portal asks more for each."""
+    monkeypatch.setattr(Argon2Cost.__init__, "__defaults__", (16, 2))
+
+
+def lock_of(cast: Cast, name: str) -> tuple[str, bytes, bytes | None]:
+    with cast.database.reading() as session:
+        user = session.get_one(User, cast.ids[name])
+        return user.cost, user.salt, user.authenticator
+
+
+def test_a_lock_made_when_guesses_were_cheaper_is_made_anew(
+    dana: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = dana.begin_thread("ruth", "dana", text="Still readable")
+    before = lock_of(dana, "dana")
+    dearer(monkeypatch)
+    with pytest.raises(Refused):
+        sign_in(dana, "dana", "wrong")
+    assert lock_of(dana, "dana") == before, "only who knows the passphrase can make it anew"
+    first = who_holds(dana, sign_in(dana, "dana", PASSPHRASE))
+    after = lock_of(dana, "dana")
+    assert (before[0], after[0]) == ("8:1", "16:2")
+    assert before[1] != after[1]
+    second = who_holds(dana, sign_in(dana, "dana", PASSPHRASE))
+    assert lock_of(dana, "dana") == after, "once is enough"
+    assert first is not None
+    assert second is not None
+    assert first.private_key == second.private_key
+    browser = Browser(dana.app)
+    browser.sign_in("dana")
+    assert "Still readable" in browser.open(dana.thread_url(thread)).text
+
+
+def test_nobody_is_turned_away_because_there_is_no_place_for_the_dearer_lock(
+    dana: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lock_of(dana, "dana")
+    dearer(monkeypatch)
+    slots, runs = guard_of(dana.app).slots, itertools.count(1)
+    run = slots.run
+
+    def full_at_the_second(work: Any) -> Any:
+        if next(runs) > 1:
+            raise Busy
+        return run(work)
+
+    monkeypatch.setattr(slots, "run", full_at_the_second)
+    assert who_holds(dana, sign_in(dana, "dana", PASSPHRASE)) is not None
+    assert lock_of(dana, "dana") == before
+
+
+def test_a_passphrase_that_was_changed_meanwhile_stays_changed(
+    dana: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dearer(monkeypatch)
+    lock = keys.lock_with_passphrase
+
+    def slowly(*args: Any) -> Any:
+        made = lock(*args)
+        with dana.database.writing() as session:
+            session.get_one(User, dana.ids["dana"]).authenticator = b"of the new passphrase"
+        return made
+
+    monkeypatch.setattr(keys, "lock_with_passphrase", slowly)
+    sign_in(dana, "dana", PASSPHRASE)
+    assert lock_of(dana, "dana")[2] == b"of the new passphrase"
 
 
 def test_many_sign_ins_at_once_do_not_hang(sqlite_cast: Cast) -> None:
