@@ -51,7 +51,7 @@ from portal.core.throttle import Throttle
 from portal.notifications import preferences
 from portal.notifications import services as notifications
 from portal.notifications.models import Channel, Rhythm
-from portal.threads import services as threads
+from portal.threads.services import sending
 
 HIDDEN = re.compile(r'<input[^>]*?type="?hidden"?[^>]*>')
 ATTRIBUTE = re.compile(r'(\w+)="?([^"\s>]*)')
@@ -260,7 +260,7 @@ class Stage:
         times = [clock.now() - BETWEEN * number for number in range(len(texts), 0, -1)]
         nonce = new_nonce(self.keyring, client.id, engagement_id)
         with clock.use(lambda: times[0]), self.database.writing() as session:
-            begun = threads.begin_thread(
+            begun = sending.begin_thread(
                 session,
                 self.keyring,
                 self.clinic,
@@ -279,7 +279,7 @@ class Stage:
     def _send(self, author: Person, thread_id: uuid.UUID, text: str) -> None:
         nonce = new_nonce(self.keyring, author.id, thread_id)
         with self.database.writing() as session:
-            threads.send(session, self.keyring, self.clinic, author, thread_id, text, nonce)
+            sending.send(session, self.keyring, self.clinic, author, thread_id, text, nonce)
 
 
 def _environ(folder: Path, port: int, base_url: str, database_url: str) -> dict[str, str]:

@@ -35,7 +35,7 @@ from portal.core.nonces import new_nonce
 from portal.core.web import Portal
 from portal.notifications.models import Rhythm
 from portal.notifications.preferences import Choice, choose
-from portal.threads import services as threads
+from portal.threads.services import sending
 
 RECOVERY_SEED = b"\7" * 32
 PASSPHRASE = "seven quiet herons wade"
@@ -235,7 +235,7 @@ class Cast:
         """A new thread's id."""
         person, engagement_id = self.person(author), self.engagements[client]
         with self.database.writing() as session:
-            return threads.begin_thread(
+            return sending.begin_thread(
                 session,
                 self.keyring,
                 self.clinic,
@@ -257,7 +257,7 @@ class Cast:
         """The number of a new message in a thread."""
         person = self.person(author)
         with self.database.writing() as session:
-            return threads.send(
+            return sending.send(
                 session,
                 self.keyring,
                 self.clinic,

@@ -38,8 +38,8 @@ from portal.demo.notices import (
 from portal.notifications.formats import usable
 from portal.notifications.models import Channel
 from portal.notifications.services import set_address
-from portal.threads import services as threads
 from portal.threads.access import thread_for
+from portal.threads.services import marking, sending, unsent
 
 AT_HOME = Visitor("127.0.0.1", "?")
 
@@ -198,7 +198,7 @@ class Seed:
             self._read_before(thread_id, message)
             with self._when(message) as (session, author):
                 nonce = new_nonce(self.keyring, author.id, thread_id)
-                threads.send(
+                sending.send(
                     session, self.keyring, self.clinic, author, thread_id, message.text, nonce
                 )
         if thread.messages[-1].opened:
@@ -217,7 +217,7 @@ class Seed:
     def _begin(self, thread: ThreadContent, engagement_id: uuid.UUID) -> uuid.UUID:
         with self._when(thread.messages[0]) as (session, author):
             nonce = new_nonce(self.keyring, author.id, engagement_id)
-            return threads.begin_thread(
+            return sending.begin_thread(
                 session,
                 self.keyring,
                 self.clinic,
@@ -231,7 +231,7 @@ class Seed:
     def _read_before(self, thread_id: uuid.UUID, message: MessageContent) -> None:
         """Whoever writes has read what came before."""
         with self._when(message) as (session, author):
-            threads.mark_opened(session, author, thread_for(session, author, thread_id))
+            marking.mark_opened(session, author, thread_for(session, author, thread_id))
 
     def _read_last(self, thread: ThreadContent, thread_id: uuid.UUID) -> None:
         last = thread.messages[-1]
@@ -239,12 +239,12 @@ class Seed:
         at = self.content.at(last.at, self._now) + dt.timedelta(hours=2)
         with _at(min(at, self._now)), self.database.writing() as session:
             person = self.people[reader]
-            threads.mark_opened(session, person, thread_for(session, person, thread_id))
+            marking.mark_opened(session, person, thread_for(session, person, thread_id))
 
     def _finish(self, thread: ThreadContent, thread_id: uuid.UUID) -> None:
         deeds: list[tuple[Deed | None, Callable[..., None]]] = [
-            (thread.no_reply_needed, threads.say_no_reply_needed),
-            (thread.closed, threads.close),
+            (thread.no_reply_needed, marking.say_no_reply_needed),
+            (thread.closed, marking.close),
         ]
         for deed, act in deeds:
             if deed is not None:
@@ -254,7 +254,7 @@ class Seed:
         if thread.draft is not None:
             with self._when(thread.draft) as (session, author):
                 vault = thread_for(session, author, thread_id).vault
-                threads.save_draft(
+                unsent.save_draft(
                     session, author, vault, thread_id, text=thread.draft.text, nonce=None
                 )
 

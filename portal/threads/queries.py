@@ -17,6 +17,7 @@ from portal.caseload.models import CareTeamMember, Engagement
 from portal.caseload.queries import Waiting
 from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.keyring import Keyring
+from portal.core.nonces import Nonce
 from portal.core.statements import Prepared
 from portal.threads.access import OpenThread, side_of, subject_place
 from portal.threads.models import (
@@ -176,6 +177,27 @@ def _state(own: int, other: int, other_opened: int) -> str:
 def _subject(vault: OpenVault, thread: Thread) -> str:
     sealed = Sealed(thread.subject_epoch, thread.subject_sealed)
     return vault.open_or_none(sealed, subject_place(thread.id, thread.begun_by)) or ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that is stored: the same for the first post and for each repeat of it."""
+
+    thread_id: uuid.UUID
+    seq: int
+
+
+_SENT = Prepared(
+    select(Message.thread_id, Message.seq).where(
+        Message.author_id == bindparam("author"), Message.nonce == bindparam("nonce")
+    )
+)
+
+
+def find_sent(session: Session, author_id: uuid.UUID, nonce: Nonce) -> Sent | None:
+    """What a nonce has sent already, if anything."""
+    row = _SENT.first(session, author=author_id, nonce=nonce.id)
+    return Sent(*row) if row else None
 
 
 @dataclass(frozen=True)

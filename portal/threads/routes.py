@@ -12,8 +12,9 @@ from portal.core.database import at_the_end
 from portal.core.errors import Conflict
 from portal.core.failures import show_failure
 from portal.core.web import db, fragment, installation, page, send_to, wants_fragment
-from portal.threads import pages, queries, services
+from portal.threads import pages, queries
 from portal.threads.access import OpenThread, glance_at, thread_for
+from portal.threads.services import marking
 
 bp = Blueprint("threads", __name__)
 
@@ -84,7 +85,7 @@ def note_opening(thread: OpenThread) -> None:
     # The thread's row before the trail's turn, as in a send: in two orders they would wait for
     # each other.
     if thread.last_other_seq > thread.opened_by_own_seq:
-        at_the_end(session, lambda session: services.mark_opened(session, reader, thread))
+        at_the_end(session, lambda session: marking.mark_opened(session, reader, thread))
     audit.note(session, reader.clinic_id, reader.id, "thread:open", thread.id)
 
 
@@ -123,17 +124,17 @@ def check(thread_id: uuid.UUID) -> Response:
 
 @bp.post("/threads/<id:thread_id>/messages/<int:seq>/take-back")
 def take_back(thread_id: uuid.UUID, seq: int) -> Response:
-    return _do(thread_id, lambda: services.take_back(db(), person(), thread_id, seq))
+    return _do(thread_id, lambda: marking.take_back(db(), person(), thread_id, seq))
 
 
 @bp.post("/threads/<id:thread_id>/no-reply-needed")
 def no_reply_needed(thread_id: uuid.UUID) -> Response:
-    return _do(thread_id, lambda: services.say_no_reply_needed(db(), person(), thread_id))
+    return _do(thread_id, lambda: marking.say_no_reply_needed(db(), person(), thread_id))
 
 
 @bp.post("/threads/<id:thread_id>/close")
 def close(thread_id: uuid.UUID) -> Response:
-    return _do(thread_id, lambda: services.close(db(), person(), thread_id))
+    return _do(thread_id, lambda: marking.close(db(), person(), thread_id))
 
 
 def _do(thread_id: uuid.UUID, deed: Callable[[], None]) -> Response:

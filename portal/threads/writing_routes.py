@@ -20,10 +20,11 @@ from portal.core.web import (
     unit,
     wants_fragment,
 )
-from portal.threads import pages, queries, services
+from portal.threads import pages, queries
 from portal.threads.access import OpenThread, thread_for
 from portal.threads.routes import bp, note_opening, number_of, show_thread
-from portal.threads.services import ThreadClosed
+from portal.threads.services import sending, unsent
+from portal.threads.services.sending import ThreadClosed
 from portal.vault.queries import open_for
 
 __all__ = ["bp"]
@@ -38,7 +39,7 @@ def rescue(**place: uuid.UUID) -> Response:
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
     unit().write()
     author = (
-        services.keep_for_author(
+        unsent.keep_for_author(
             db(), installation.keyring, place_id, text, nonce, request.form.get("subject", "")
         )
         if nonce
@@ -67,8 +68,8 @@ def write(thread_id: uuid.UUID) -> Response:
     text, nonce = form.get("text", ""), Nonce.parse(form.get("nonce", ""))
     try:
         if nonce is None:
-            raise services.NonceRefused
-        sent = services.send(db(), installation.keyring, clinic(), person(), thread_id, text, nonce)
+            raise sending.NonceRefused
+        sent = sending.send(db(), installation.keyring, clinic(), person(), thread_id, text, nonce)
     except ThreadClosed:
         return _offer_new_thread(thread_id, text)
     except Invalid as invalid:
@@ -126,7 +127,7 @@ def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
 def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:
     """A closed thread is never a dead end: the text goes along into a new one."""
     thread = thread_for(db(), person(), thread_id)
-    written = services.carry_along(db(), person(), thread, text)
+    written = unsent.carry_along(db(), person(), thread, text)
     if wants_fragment():
         return send_to(pages.new_thread_url(thread.engagement_id))
     return _new_page(
@@ -147,8 +148,8 @@ def save_draft(thread_id: uuid.UUID) -> Response:
 def _save(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id, to_write=True)
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
-    vault = services.ready_vault(db(), clinic(), person(), thread)
-    saved = services.save_draft(db(), person(), vault, thread.id, text=text, nonce=nonce)
+    vault = sending.ready_vault(db(), clinic(), person(), thread)
+    saved = unsent.save_draft(db(), person(), vault, thread.id, text=text, nonce=nonce)
     if not wants_fragment():
         return send_to(pages.thread_url(thread.id))
     if not saved:
@@ -162,14 +163,14 @@ def kept(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id, to_write=True)
     is_wanted = request.form.get("action") == "restore"
     if is_wanted and thread.closed_at is not None:
-        services.move_unsent(db(), person(), thread)
+        unsent.move_unsent(db(), person(), thread)
         return send_to(pages.new_thread_url(thread.engagement_id))
     if is_wanted:
-        services.restore_kept(db(), person(), thread.vault, thread.id)
+        unsent.restore_kept(db(), person(), thread.vault, thread.id)
     else:
-        services.discard_kept(db(), person(), thread.id)
+        unsent.discard_kept(db(), person(), thread.id)
         if thread.closed_at is not None:
-            services.discard_draft(db(), person(), thread.id)
+            unsent.discard_draft(db(), person(), thread.id)
     return send_to(pages.thread_url(thread.id))
 
 
@@ -188,8 +189,8 @@ def begin(engagement_id: uuid.UUID) -> Response:
     nonce = Nonce.parse(request.form.get("nonce", ""))
     try:
         if nonce is None:
-            raise services.NonceRefused
-        sent = services.begin_thread(
+            raise sending.NonceRefused
+        sent = sending.begin_thread(
             db(), installation.keyring, clinic(), person(), engagement_id,
             subject=subject, text=text, nonce=nonce,
         )  # fmt: skip
@@ -235,9 +236,9 @@ def save_new_draft(engagement_id: uuid.UUID) -> Response:
 
 def _save_new(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
-    services.engagement_to_write(db(), engagement_id)
+    sending.engagement_to_write(db(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
-    saved = services.save_draft(
+    saved = unsent.save_draft(
         db(),
         person(),
         vault,
@@ -258,7 +259,7 @@ def kept_new(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
     if request.form.get("action") == "restore":
-        services.restore_kept(db(), person(), vault, engagement_id)
+        unsent.restore_kept(db(), person(), vault, engagement_id)
     else:
-        services.discard_kept(db(), person(), engagement_id)
+        unsent.discard_kept(db(), person(), engagement_id)
     return send_to(url_for("threads.new", engagement_id=engagement_id))

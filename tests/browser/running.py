@@ -39,7 +39,7 @@ from portal.modules import shelf
 from portal.modules.models import Pace
 from portal.modules.services import giving
 from portal.modules.services.giving import Terms
-from portal.threads import services as threads
+from portal.threads.services import sending
 from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -196,7 +196,7 @@ class RunningPortal:
         authors = itertools.cycle([client.person, self.person(by)])
         days = [clock.now() - dt.timedelta(days=1 + ago) for ago in range(len(texts), 0, -1)]
         with clock.use(partial(_same, days[0])), self.database.writing() as session:
-            thread_id = threads.begin_thread(
+            thread_id = sending.begin_thread(
                 session,
                 self.keyring,
                 self.clinic,
@@ -231,7 +231,7 @@ class RunningPortal:
     def send(self, author: Person, thread_id: uuid.UUID, text: str) -> None:
         nonce = new_nonce(self.keyring, author.id, thread_id)
         with self.database.writing() as session:
-            threads.send(session, self.keyring, self.clinic, author, thread_id, text, nonce)
+            sending.send(session, self.keyring, self.clinic, author, thread_id, text, nonce)
 
     def let_idle(self, person: Person) -> None:
         """Puts all of somebody's sessions so far back that they have died of idleness."""

@@ -8,7 +8,7 @@ from bench.letters import PAGE, letters
 from portal.accounts.sessions import Cookie
 from portal.core import clock
 from portal.core.ids import parse, short
-from portal.threads import services as threads
+from portal.threads.services import marking
 from tests.browser.running import RunningPortal
 from tests.browser.walker import Walker
 
@@ -22,7 +22,7 @@ class Scene:
         self.thread = portal.thread(self.client, letters(2 * PAGE), subject="Sleep, and envelopes")
         self.closed = portal.thread(self.client, letters(4), subject="The first weeks")
         with portal.database.writing() as session:
-            threads.close(session, portal.person("ruth"), parse(self.closed.rpartition("/")[2]))
+            marking.close(session, portal.person("ruth"), parse(self.closed.rpartition("/")[2]))
         self.work = portal.work(self.client, "sleep")
         self.client_path = f"/clients/{short(self.client.engagement_id)}"
 

@@ -16,7 +16,7 @@ from portal.notifications.addresses import Entry, enter
 from portal.notifications.models import Channel
 from portal.notifications.ownership import ONLY_ME, add_guardian
 from portal.notifications.services import set_address
-from portal.threads import services as threads
+from portal.threads.services import unsent
 from tests.cast import PASSPHRASE, Browser, Cast
 from tests.guards.sealed_columns import SEALED
 from tests.modules import stories
@@ -55,7 +55,7 @@ class Story:
         person = cast.person("dana")
         with cast.database.writing() as session:
             nonce = new_nonce(cast.keyring, person.id, self.sleep)
-            threads.keep_for_author(session, cast.keyring, self.sleep, "kept-meanwhile", nonce)
+            unsent.keep_for_author(session, cast.keyring, self.sleep, "kept-meanwhile", nonce)
         self._give_places()
         self._answer(person)
 

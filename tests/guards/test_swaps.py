@@ -23,9 +23,9 @@ from portal.core.nonces import new_nonce
 from portal.notifications.models import Address, Channel, Pointer, State
 from portal.notifications.outgoing import deliver
 from portal.notifications.services import set_address
-from portal.threads import services as threads
 from portal.threads.access import thread_for
 from portal.threads.models import Draft, KeptText, Message, Thread
+from portal.threads.services import unsent
 from portal.vault.keys import seal_grant
 from portal.vault.models import Grant, Vault
 from tests.cast import PASSPHRASE, Cast
@@ -207,9 +207,9 @@ def _write(talk: Talk, name: str, place: uuid.UUID, text: str) -> None:
     cast, person = talk.cast, talk.cast.person(name)
     with cast.database.writing() as session:
         vault = thread_for(session, person, place).vault
-        threads.save_draft(session, person, vault, place, text=f"draft {text}", nonce=None)
+        unsent.save_draft(session, person, vault, place, text=f"draft {text}", nonce=None)
         nonce = new_nonce(cast.keyring, person.id, place)
-        threads.keep_for_author(session, cast.keyring, place, f"kept {text}", nonce)
+        unsent.keep_for_author(session, cast.keyring, place, f"kept {text}", nonce)
 
 
 @pytest.mark.parametrize("model", [Draft, KeptText])

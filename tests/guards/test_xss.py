@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from portal.accounts.models import User
 from portal.core.keyring import name_place
-from portal.threads import services as threads
 from portal.threads.access import thread_for
+from portal.threads.services import sending, unsent
 from tests.guards.filled_forms import ROLES, filled
 from tests.guards.markup import Bones, Tag, bare
 from tests.guards.test_access import rules
@@ -95,7 +95,7 @@ def in_drafts(world: World, texts: list[str]) -> Iterator[TestResponse]:
         for text in texts:
             with world.database.writing() as session:
                 vault = thread_for(session, dana, thread).vault
-                threads.save_draft(session, dana, vault, place, text=text, subject=text, nonce=None)
+                unsent.save_draft(session, dana, vault, place, text=text, subject=text, nonce=None)
             yield world.visit("client").open(url)
 
 
@@ -104,7 +104,7 @@ def in_kept_words(world: World, texts: list[str]) -> Iterator[TestResponse]:
     with world.database.writing() as session:
         for text in texts:
             nonce = world.nonce("client", thread)
-            threads.keep_for_author(session, world.keyring, thread, text, nonce, subject=text)
+            unsent.keep_for_author(session, world.keyring, thread, text, nonce, subject=text)
     yield world.visit("client").open(world.thread_url(thread))
 
 
@@ -197,7 +197,7 @@ SINKS: list[Sink] = [
 @pytest.fixture
 def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many payloads fit into one field: how long it is has nothing to do with how it is shown."""
-    monkeypatch.setattr(threads, "LONGEST_SUBJECT", 10_000)
+    monkeypatch.setattr(sending, "LONGEST_SUBJECT", 10_000)
 
 
 @pytest.mark.usefixtures("without_limits")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from portal.threads import services as threads
+from portal.threads.services import sending, unsent
 from tests.guards.filled_forms import ROLES
 from tests.guards.test_xss import PAYLOADS, bundles, call
 from tests.guards.world import World
@@ -40,7 +40,7 @@ class Quiet(WSGIRequestHandler):
 @pytest.fixture
 def address(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The world on a real line, with the corpus in every place where words are kept."""
-    monkeypatch.setattr(threads, "LONGEST_SUBJECT", 10_000)
+    monkeypatch.setattr(sending, "LONGEST_SUBJECT", 10_000)
     _fill(world)
     server = make_server("127.0.0.1", 0, world.app, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -58,7 +58,7 @@ def _fill(world: World) -> None:
         world.begin_thread("ruth", "dana", subject=text, text=text)
         with world.database.writing() as session:
             nonce = world.nonce("client", thread)
-            threads.keep_for_author(session, world.keyring, thread, text, nonce, subject=text)
+            unsent.keep_for_author(session, world.keyring, thread, text, nonce, subject=text)
     for name, text in zip([*ROLES.values(), "luis", "sam"], bundles(PAYLOADS, 3000), strict=False):
         call(world, name, text)
 

@@ -45,8 +45,8 @@ from portal.notifications.models import (
 from portal.notifications.ownership import hold
 from portal.notifications.problems import DEAD
 from portal.notifications.services import set_address
-from portal.threads import services as threads
 from portal.threads.access import thread_for
+from portal.threads.services import unsent
 from tests.cast import Browser, Cast
 from tests.conftest import make_config
 from tests.guards.filled_forms import CODE, RECOVERY_CODE, ROLES, filled
@@ -222,10 +222,10 @@ class World(Cast):
             for place in (self.threads[role], self.engagements["dana"]):
                 with self.database.writing() as session:
                     vault = thread_for(session, person, self.threads[role]).vault
-                    threads.save_draft(
+                    unsent.save_draft(
                         session, person, vault, place, text="half a draft", nonce=None
                     )
-                    threads.keep_for_author(
+                    unsent.keep_for_author(
                         session, self.keyring, place, "kept words", self.nonce(role, place)
                     )
 

@@ -265,7 +265,7 @@ def test_a_page_with_nothing_new_asks_nothing_about_pointers(
     thread = desk.cast.begin_thread("ruth", "dana")
     dana = desk.cast.browser("dana")
     asked: list[object] = []
-    monkeypatch.setattr("portal.threads.services.opened", lambda *args: asked.append(args))
+    monkeypatch.setattr("portal.threads.services.marking.opened", lambda *args: asked.append(args))
     for _ in range(3):
         dana.open(desk.cast.thread_url(thread))
     assert len(asked) == 1

@@ -7,9 +7,10 @@ from typing import Any
 
 from portal.accounts.people import Person
 from portal.core.nonces import Nonce, new_nonce
-from portal.threads import queries, services
+from portal.threads import queries
 from portal.threads.access import OpenThread, thread_for
 from portal.threads.queries import MessageFacts
+from portal.threads.services import marking, sending
 from tests.cast import Cast
 
 
@@ -26,10 +27,10 @@ def nonce_for(cast: Cast, person: Person, place_id: uuid.UUID) -> Nonce:
 
 def send(
     cast: Cast, person: Person, thread_id: uuid.UUID, text: str, nonce: Nonce | None = None
-) -> services.Sent:
+) -> queries.Sent:
     nonce = nonce or nonce_for(cast, person, thread_id)
     with cast.database.writing() as session:
-        return services.send(session, cast.keyring, cast.clinic, person, thread_id, text, nonce)
+        return sending.send(session, cast.keyring, cast.clinic, person, thread_id, text, nonce)
 
 
 def look(cast: Cast, person: Person, thread_id: uuid.UUID) -> OpenThread:
@@ -39,22 +40,22 @@ def look(cast: Cast, person: Person, thread_id: uuid.UUID) -> OpenThread:
 
 def open_thread(cast: Cast, person: Person, thread_id: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        services.mark_opened(session, person, thread_for(session, person, thread_id))
+        marking.mark_opened(session, person, thread_for(session, person, thread_id))
 
 
 def take_back(cast: Cast, person: Person, thread_id: uuid.UUID, seq: int) -> None:
     with cast.database.writing() as session:
-        services.take_back(session, person, thread_id, seq)
+        marking.take_back(session, person, thread_id, seq)
 
 
 def say_no_reply_needed(cast: Cast, person: Person, thread_id: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        services.say_no_reply_needed(session, person, thread_id)
+        marking.say_no_reply_needed(session, person, thread_id)
 
 
 def close(cast: Cast, person: Person, thread_id: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        services.close(session, person, thread_id)
+        marking.close(session, person, thread_id)
 
 
 def messages(cast: Cast, person: Person, thread_id: uuid.UUID) -> list[MessageFacts]:

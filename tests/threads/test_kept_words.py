@@ -192,7 +192,7 @@ def test_a_form_of_one_thread_keeps_nothing_in_another(sqlite_cast: Cast) -> Non
 
 
 def test_nobody_fills_the_database_with_kept_words(sqlite_cast: Cast) -> None:
-    from portal.threads.services import MOST_KEPT_TEXTS
+    from portal.threads.services.unsent import MOST_KEPT_TEXTS
 
     cast = sqlite_cast
     thread = cast.begin_thread("ruth", "dana")

@@ -21,7 +21,7 @@ from portal.core.errors import Conflict, DomainError, Invalid, NotFound
 from portal.core.nonces import Nonce
 from portal.safety.words import cleaned
 from portal.threads import pages, queries
-from portal.threads.services import ThreadClosed
+from portal.threads.services.sending import ThreadClosed
 from tests.cast import Cast
 from tests.threads import stories
 

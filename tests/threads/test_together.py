@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.threads.models import Draft, Message, Thread
-from portal.threads.services import Sent, ThreadClosed
+from portal.threads.queries import Sent
+from portal.threads.services import marking
+from portal.threads.services.sending import ThreadClosed
 from tests.cast import Cast
 from tests.threads import stories
 from tests.threads.stories import together
@@ -61,10 +63,10 @@ def test_a_new_thread_begun_twice_at_once_is_one(cast: Cast) -> None:
     nonce = stories.nonce_for(cast, person, engagement_id)
 
     def begin() -> Sent:
-        from portal.threads import services
+        from portal.threads.services import sending
 
         with cast.database.writing() as session:
-            return services.begin_thread(
+            return sending.begin_thread(
                 session,
                 cast.keyring,
                 cast.clinic,
@@ -96,7 +98,6 @@ def test_different_messages_at_once_are_all_there_in_one_order(cast: Cast) -> No
 
 def test_nothing_is_added_to_a_thread_once_it_is_closed(cast: Cast) -> None:
     """A send that waited while the thread was being closed finds it closed."""
-    from portal.threads import services
     from portal.threads.access import thread_for
 
     thread = cast.begin_thread("ruth", "dana")
@@ -104,7 +105,7 @@ def test_nothing_is_added_to_a_thread_once_it_is_closed(cast: Cast) -> None:
 
     def close_slowly() -> None:
         with cast.database.writing() as session:
-            services.close(session, ruth, thread)
+            marking.close(session, ruth, thread)
             closing.set()
             # Long enough for the others to have begun and to wait for their turn.
             holding.wait(0.5)
