@@ -35,8 +35,9 @@ RESCUED = [
     "/work/<id:work_id>/steps/<step_id>",
     "/work/<id:work_id>/steps/<step_id>/draft",
 ]
-# Of given work: one that was not opened yet, and one that was read and whose plan failed twice.
-GIVEN, READ = ("/open",), ("/complete", "/seen")
+# Of given work: one that was not opened yet, one that was read and whose plan failed twice, and one
+# whose time is over.
+STAGES = {"/open": "given", "/complete": "read", "/seen": "read", "/again": "over"}
 
 
 def who_may(address: str) -> str:
@@ -56,9 +57,9 @@ def what_of(world: World, address: str, role: str) -> Ids:
     if address.endswith("<id:engagement_id>/invitation") or "<id:member_id>" in address:
         nadia = {"engagement_id": world.engagements["nadia"], "member_id": world.ids["sam"]}
         return world.ids_of(role, "own") | nadia
-    if address.startswith("/work/") and address.endswith((*GIVEN, *READ)):
-        work = world.work["read" if address.endswith(READ) else "given"]
-        return world.ids_of(role, "own") | {"work_id": work}
+    stage = STAGES.get(f"/{address.rpartition('/')[2]}")
+    if address.startswith("/work/") and stage is not None:
+        return world.ids_of(role, "own") | {"work_id": world.work[stage]}
     return world.ids_of(role, "own")
 
 

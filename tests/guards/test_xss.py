@@ -26,10 +26,10 @@ PAYLOADS: list[str] = json.loads(
 )
 FIELDS = (
     "a.act.what", "a.best", "action", "address", "after", "ask", "based_on", "before", "channel",
-    "code", "contact", "current", "day", "from", "language", "lang", "name", "new", "next",
-    "nonce", "obstacle", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
+    "code", "contact", "current", "day", "ends", "from", "hour", "language", "lang", "name", "new",
+    "next", "nonce", "obstacle", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
     "role", "s.noticed", "second", "sender_name", "starts", "subject", "text", "time_zone",
-    "until", "user_name", "voicemail", "who_else", "why", "wording",
+    "until", "user_name", "voicemail", "weekday", "who_else", "why", "wording",
 )  # fmt: skip
 
 

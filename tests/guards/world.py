@@ -32,7 +32,7 @@ from portal.core.database import Base
 from portal.core.ids import new_id, short
 from portal.core.nonces import Nonce, new_nonce
 from portal.modules import shelf
-from portal.modules.services import keeping
+from portal.modules.services import giving, keeping
 from portal.notifications.addresses import CODE_LASTS
 from portal.notifications.formats import seal_hint
 from portal.notifications.models import (
@@ -174,6 +174,9 @@ class World(Cast):
             self.work[client] = work
         self.work["given"] = stories.give(self, source=stories.TWO_STEPS)
         self.work["read"] = self._work_that_was_read()
+        self.work["over"] = stories.give(self, source=stories.TWO_STEPS, ends_at=clock.now())
+        with self.database.writing() as session:
+            giving.end_what_is_past(session, self.app.extensions["portal"].config)
 
     def _work_that_was_read(self) -> uuid.UUID:
         """Work of Dana's that she sent and Ruth read; what she planned did not happen twice."""
