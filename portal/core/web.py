@@ -24,6 +24,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
@@ -33,6 +34,7 @@ from portal.core import audit, reserve
 from portal.core.assets import Assets, init_assets
 from portal.core.compress import compress
 from portal.core.database import Database, Unit
+from portal.core.html import own_markup
 from portal.core.i18n import SOURCE, spoken
 from portal.core.ids import IdConverter
 from portal.core.keyring import Keyring
@@ -140,9 +142,24 @@ def reads_first(view: View) -> View:
     return view
 
 
+def takes_up_to(size: int, *, or_say: str) -> Callable[[View], View]:
+    """Marks a view whose form may be larger than others, in bytes as they travel.
+
+    `or_say` is the code of what is said to somebody who sends more.
+    """
+
+    def mark(view: View) -> View:
+        view.most_bytes, view.too_large = size, or_say  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def _begin_to_write() -> None:
     """A POST means to write, and on SQLite must say so before it reads."""
     view = current_app.view_functions.get(request.endpoint or "")
+    request.max_content_length = getattr(view, "most_bytes", MOST_BYTES)
+    request.max_form_memory_size = request.max_content_length
     if request.method not in READING and not getattr(view, "reads_first", False):
         unit().write()
 
@@ -162,6 +179,11 @@ def fragment(template: str, *, status: int = 200, **context: object) -> Response
     response = make_response(render_template(spoken(template), **context), status)
     g.is_fragment = True
     return response
+
+
+def part(template: str, **context: object) -> Markup:
+    """A piece that stands inside a page, rendered by itself: as it speaks another language."""
+    return own_markup(render_template(spoken(template), **context))
 
 
 def nothing_new() -> Response:

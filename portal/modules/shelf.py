@@ -9,6 +9,7 @@ from portal.modules.format.reader import read_module
 from portal.modules.format.shapes import Kind, ModuleFile
 
 LIBRARY = Path(__file__).parent / "library"
+TEMPLATES = Path(__file__).parent / "templates"
 LARGEST_READ = 1024 * 1024 + 1
 
 
@@ -30,6 +31,11 @@ def load(name: str) -> ModuleFile:
     if module is None:
         raise ValueError(f"the library's {name} is not a module")
     return module
+
+
+def template(language: str) -> str:
+    """A small sound module with notes in this language, for a new one to begin from."""
+    return (TEMPLATES / f"new.{language}.md").read_text("utf-8")
 
 
 def read_file(path: Path) -> bytes:
