@@ -11,14 +11,15 @@ from portal.core.i18n import LANGUAGES, language
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
-from portal.modules import author_preview, authoring, own, published, shelf
+from portal.modules import author_preview, own, published, shelf
 from portal.modules.author_preview import Stop
-from portal.modules.checking import Checked, raised, with_top
+from portal.modules.checking import Checked, raised, title_in, with_top
 from portal.modules.format.problems import Problem
 from portal.modules.format.shapes import Kind, ModuleFile, Text
 from portal.modules.forms import Fields
 from portal.modules.own import DraftRow, OpenDraft, OwnModule
-from portal.modules.pages import say
+from portal.modules.services.authoring import module_in
+from portal.modules.shown import say
 
 MODULES_URL = "/modules"
 # Of each line that is told something of, so much is quoted.
@@ -48,7 +49,8 @@ def list_page(session: Session, keyring: Keyring, person: Person) -> dict[str, A
         "put_away": [row for row in rows if row["is_put_away"]],
         "own": [_own_row(one) for one in own.own_modules(session, keyring, person.clinic_id)],
         "library": [
-            module_row(module, library_url(module.id)) for module in in_order(_library())
+            module_row(module, library_url(module.id))
+            for module in sorted(map(shelf.load, shelf.names()), key=order_of)
         ],
         "begin_url": f"{MODULES_URL}/drafts",
         "import_url": f"{MODULES_URL}/import",
@@ -56,13 +58,9 @@ def list_page(session: Session, keyring: Keyring, person: Person) -> dict[str, A
     }
 
 
-def _library() -> list[ModuleFile]:
-    return [shelf.load(name) for name in shelf.names()]
-
-
-def in_order(modules: Iterable[ModuleFile]) -> list[ModuleFile]:
+def order_of(module: ModuleFile) -> tuple[str, str]:
     """Modules before worksheets, each by title."""
-    return sorted(modules, key=lambda one: (one.kind.value, say(one.title)))
+    return module.kind.value, say(module.title)
 
 
 def module_row(module: ModuleFile, url: str) -> dict[str, Any]:
@@ -125,7 +123,7 @@ def draft_page(
         text = earlier[version].text
     kept = own.kept_of(session, person, draft.id)
     return {
-        "title": _title(own.title_in(standing)),
+        "title": _title(title_in(standing)),
         "url": url,
         "text": standing if text is None else text,
         "nonce": str(new_nonce(keyring, person.id, draft.id)),
@@ -144,7 +142,7 @@ def draft_page(
 
 def _next_version(text: str) -> str:
     """What is published stays: whoever goes on writes the next version."""
-    module = authoring.module_in(text)
+    module = module_in(text)
     return with_top(text, version=raised(module.version)) if module else text
 
 
@@ -267,4 +265,3 @@ def preview_page(
         ],
         "travelling": list(author_preview.travelling(at, fields)),
     }
-

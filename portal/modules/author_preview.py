@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from portal.core import wording
 from portal.core.i18n import LANGUAGES, SOURCE
-from portal.modules import pages
+from portal.modules.blocks import StepView, blocks
 from portal.modules.format.shapes import ModuleFile, Step
 from portal.modules.format.walk import next_step, still_asked, way
 from portal.modules.forms import Fields, typed_answers
-from portal.modules.pages import StepView, say
+from portal.modules.pages import said_after
+from portal.modules.shown import say
 
 GO_TO = "go."
 
@@ -75,14 +77,12 @@ def _on(module: ModuleFile, here: Step, fields: Fields, *, is_sent: bool) -> Sto
 def clients_part(module: ModuleFile, at: Stop, fields: Fields) -> dict[str, Any]:
     """What stands inside the frame, as the client's own page would have it."""
     answers = answers_in(module, fields)
-    after = pages.after_step(module, at.came_from, answers) if at.came_from else None
+    after = said_after(module, at.came_from, answers, "#main") if at.came_from else None
     if at.step is None:
-        return {"after": after, "is_over": True, "is_alarmed": bool(after and after["alarms"])}
+        return {"after": after, "is_over": True}
     view = StepView(module, at.step, answers, fields, at.wrong or {}, [], [])
-    made, taken = pages.blocks(view), list(way(module, answers))
+    made, taken = blocks(view), list(way(module, answers))
     return {
-        # After an alarm a client comes to the overview, and goes on from there.
-        "is_alarmed": bool(after and after["alarms"]),
         "after": after,
         "step_id": at.step.id,
         "title": say(at.step.title),
@@ -92,7 +92,8 @@ def clients_part(module: ModuleFile, at: Stop, fields: Fields) -> dict[str, Any]
         "blocks": made,
         "has_gate": any(one.kind == "gate" for one in made),
         "gate": at.step.feedback.value,
-        "problem": pages.ANSWERS_MISSING if at.wrong else None,
+        "problem": wording.say("answers_missing") if at.wrong else None,
+        "may_answer": True,
         "has_back": at.step is not module.steps[0],
     }
 
@@ -104,5 +105,3 @@ def travelling(at: Stop, fields: Fields) -> Iterator[tuple[str, str]]:
         parts = name.split(".")
         if parts[0] == "a" and len(parts) > 1 and parts[1] not in shown and value:
             yield name, value
-
-

@@ -22,12 +22,13 @@ from portal.core.web import (
     unit,
     wants_fragment,
 )
-from portal.modules import author_pages, author_preview, authoring, own, published, shelf
-from portal.modules.authoring import Late, Unsound
+from portal.modules import author_pages, author_preview, own, published, shelf
 from portal.modules.format.reader import LARGEST_FILE, read_module
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.own import OpenDraft, draft_for, own_module_for
 from portal.modules.routes import number_of
+from portal.modules.services import authoring
+from portal.modules.services.authoring import Late, Unsound
 
 bp = Blueprint("authors", __name__)
 
@@ -106,7 +107,8 @@ def _uploaded_text() -> str:
     if file is None:
         return ""
     file.seek(0)
-    return file.read(shelf.LARGEST_READ).decode("utf-8-sig", "replace")
+    content: bytes = file.read(shelf.LARGEST_READ)
+    return content.decode("utf-8-sig", "replace")
 
 
 @bp.get("/modules/drafts/<id:draft_id>")

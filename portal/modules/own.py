@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -41,9 +41,7 @@ def revision_place(
     clinic_id: uuid.UUID, draft_id: uuid.UUID, seq: int, author_id: uuid.UUID | None
 ) -> bytes:
     """Bound to the draft, the number and the author: moved to another place, it is damaged."""
-    return label(
-        "server", "module_revisions", "sealed", clinic_id, draft_id, seq, author_id or b""
-    )
+    return label("server", "module_revisions", "sealed", clinic_id, draft_id, seq, author_id or b"")
 
 
 def kept_place(clinic_id: uuid.UUID, draft_id: uuid.UUID, kept_id: uuid.UUID) -> bytes:
@@ -83,9 +81,7 @@ class OpenDraft:
         """What others saved while the last was being written: it was not known to its writer."""
         last = self.last
         return tuple(
-            one
-            for one in self.revisions[:-1]
-            if one.seq > last.based_on and one.text != last.text
+            one for one in self.revisions[:-1] if one.seq > last.based_on and one.text != last.text
         )
 
 
@@ -120,7 +116,7 @@ def draft_for(
     )
 
 
-def _revisions() -> Select[Any]:
+def _revisions() -> Select[ModuleRevision, bytes]:
     return select(ModuleRevision, User.name_sealed).outerjoin(
         User, User.id == ModuleRevision.author_id
     )
@@ -192,7 +188,7 @@ class OwnModule:
     is_newest: bool = True
 
 
-def _own(clinic_id: uuid.UUID) -> Select[Any]:
+def _own(clinic_id: uuid.UUID) -> Select[*tuple[Any, ...]]:
     return (
         select(
             PublishedModule.id,
@@ -208,11 +204,12 @@ def _own(clinic_id: uuid.UUID) -> Select[Any]:
     )
 
 
-def _own_module(session: Session, keyring: Keyring, row: Row[Any]) -> OwnModule:
+def _own_module(session: Session, keyring: Keyring, row: Any) -> OwnModule:
     """Raises Unreadable."""
-    name = keyring.name(row[5], "users", "name", row[2]) if row[2] and row[5] else ""
-    module = published.load(session, keyring, row[0])
-    return OwnModule(row[0], module, row[1], name, row[3], row[4] is not None)
+    by, name_sealed = row.published_by, row.name_sealed
+    name = keyring.name(name_sealed, "users", "name", by) if by and name_sealed else ""
+    module = published.load(session, keyring, row.id)
+    return OwnModule(row.id, module, row.digest, name, row.published_at, row.retired_at is not None)
 
 
 def own_modules(session: Session, keyring: Keyring, clinic_id: uuid.UUID) -> list[OwnModule]:
@@ -242,7 +239,7 @@ def _readable(session: Session, keyring: Keyring, rows: Any) -> Iterator[OwnModu
         try:
             yield _own_module(session, keyring, row)
         except Unreadable:
-            log.error("published module %s does not open", row[0])
+            log.error("published module %s does not open", row.id)
 
 
 def offered(session: Session, keyring: Keyring, person: Person) -> list[OwnModule]:
@@ -253,8 +250,7 @@ def offered(session: Session, keyring: Keyring, person: Person) -> list[OwnModul
 def before(session: Session, keyring: Keyring, clinic_id: uuid.UUID) -> list[Before]:
     """What a file to be published is held against."""
     return [
-        Before(one.id, one.module, one.digest)
-        for one in own_modules(session, keyring, clinic_id)
+        Before(one.id, one.module, one.digest) for one in own_modules(session, keyring, clinic_id)
     ]
 
 

@@ -21,7 +21,7 @@ from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 from portal.modules import course
-from portal.modules.access import OpenWork, load
+from portal.modules.access import OpenWork
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import (
     Assignment,
@@ -37,6 +37,7 @@ from portal.modules.models import (
     StepEnding,
     StepTerms,
 )
+from portal.modules.published import load
 from portal.vault.keys import OpenVault, Place, Sealed
 
 log = logging.getLogger("portal.modules")
@@ -317,8 +318,8 @@ class WorkRow:
     waiting_since: dt.datetime | None
 
 
-def work_of(session: Session, engagement_id: uuid.UUID) -> list[WorkRow]:
-    """Everything given in an engagement, the latest first."""
+def work_of(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> list[WorkRow]:
+    """Everything given in an engagement, the latest first; without what is damaged."""
     rows = session.execute(
         select(
             Assignment.id, Assignment.published_id, Assignment.state, Assignment.given_at,
@@ -328,7 +329,15 @@ def work_of(session: Session, engagement_id: uuid.UUID) -> list[WorkRow]:
         .order_by(Assignment.id.desc())
         .limit(MOST_LISTED)
     )  # fmt: skip
-    return [WorkRow(row[0], load(session, row[1]), *row[2:]) for row in rows]
+    return [row for found in rows.all() if (row := _work_row(session, keyring, found))]
+
+
+def _work_row(session: Session, keyring: Keyring, found: Any) -> WorkRow | None:
+    try:
+        return WorkRow(found[0], load(session, keyring, found[1]), *found[2:])
+    except Unreadable:
+        log.error("published module %s does not open", found[1])
+        return None
 
 
 def waiting_items(session: Session, person: Person) -> list[Waiting]:

@@ -50,14 +50,14 @@ def nonce_of_form() -> Nonce | None:
 
 
 def note_opening(work: OpenWork) -> None:
-    reader = person()
-    at_the_end(db(), lambda session: states.mark_opened(session, reader, work.id))
+    reader, keyring = person(), installation.keyring
+    at_the_end(db(), lambda session: states.mark_opened(session, keyring, reader, work.id))
     audit.note(db(), reader.clinic_id, reader.id, "work:open", work.id)
 
 
 @bp.get("/work/<id:work_id>")
 def show(work_id: uuid.UUID) -> Response:
-    work = work_for(db(), person(), work_id)
+    work = work_for(db(), installation.keyring, person(), work_id)
     note_opening(work)
     if person().is_staff:
         return page(
@@ -108,7 +108,7 @@ def _left_step(work: OpenWork) -> Step | None:
 
 @bp.get("/work/<id:work_id>/steps/<step_id>")
 def show_step(work_id: uuid.UUID, step_id: str) -> Response:
-    work = clients_work_for(db(), person(), work_id)
+    work = clients_work_for(db(), installation.keyring, person(), work_id)
     step = states.step_of(work, step_id)
     note_opening(work)
     return _step_page(work, step)
@@ -153,7 +153,7 @@ def rescue(work_id: uuid.UUID, step_id: str) -> Response:
     """Answers that came without their session: kept, sealed, for the one who was given the form."""
     nonce, back_to = nonce_of_form(), pages.step_url(work_id, step_id)
     unit().write()
-    module = load_of(db(), work_id)
+    module = load_of(db(), installation.keyring, work_id)
     step = next((one for one in module.steps if one.id == step_id), None) if module else None
     author = None
     if nonce is not None and step is not None:
@@ -187,7 +187,7 @@ def answer(work_id: uuid.UUID, step_id: str) -> Response:
 def _save(
     work_id: uuid.UUID, step_id: str, ending: Ending | None, *, is_draft: bool = False
 ) -> Saved:
-    work = clients_work_for(db(), person(), work_id)
+    work = clients_work_for(db(), installation.keyring, person(), work_id)
     typed = typed_answers(states.step_of(work, step_id), request.form)
     based_on = request.form.get("based_on", 0, type=number_of)
     form = Form(typed.answers, typed.wrong, nonce_of_form(), based_on, is_draft)
@@ -233,9 +233,9 @@ def save_draft(work_id: uuid.UUID, step_id: str) -> Response:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/kept")
 def kept(work_id: uuid.UUID, step_id: str) -> Response:
-    states.step_of(clients_work_for(db(), person(), work_id), step_id)
+    states.step_of(clients_work_for(db(), installation.keyring, person(), work_id), step_id)
     if request.form.get("action") == "restore":
-        keeping.restore_kept(db(), clinic(), person(), work_id, step_id)
+        keeping.restore_kept(db(), installation.keyring, clinic(), person(), work_id, step_id)
     else:
         keeping.discard_kept(db(), person(), work_id, step_id)
     return send_to(pages.step_url(work_id, step_id))
@@ -243,12 +243,12 @@ def kept(work_id: uuid.UUID, step_id: str) -> Response:
 
 @bp.post("/work/<id:work_id>/submit")
 def submit(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.submit(db(), person(), work_id))
+    return do(work_id, lambda: states.submit(db(), installation.keyring, person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/complete")
 def complete(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.complete(db(), person(), work_id))
+    return do(work_id, lambda: states.complete(db(), installation.keyring, person(), work_id))
 
 
 def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:

@@ -13,11 +13,12 @@ from portal.core.html import authors_text
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
-from portal.modules import pages, queries, shelf
+from portal.modules import own, pages, queries, shelf
 from portal.modules.access import OpenWork
+from portal.modules.author_pages import module_row, order_of
 from portal.modules.blocks import beside
 from portal.modules.course import OVER
-from portal.modules.format.shapes import Kind, ModuleFile, Question, Step
+from portal.modules.format.shapes import ModuleFile, Question, Step
 from portal.modules.models import Ending, State
 from portal.modules.queries import Answered, Progress, Said
 from portal.modules.shown import answer_rows, say, shown
@@ -165,23 +166,24 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_LINK else f"{text[: LONGEST_LINK - 1]}…"
 
 
-def choose_page(engagement_id: uuid.UUID, client_name: str) -> dict[str, Any]:
-    """Everything that can be given."""
+def choose_page(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    engagement_id: uuid.UUID,
+    client_name: str,
+) -> dict[str, Any]:
+    """Everything that can be given: first what the clinic wrote itself, then the library."""
     url = f"/clients/{short(engagement_id)}/work/new"
-    found = [shelf.load(name) for name in shelf.names()]
+    library = sorted(map(shelf.load, shelf.names()), key=order_of)
+    offered = own.offered(session, keyring, person)
     return {
         "client_name": client_name,
-        "modules": [
-            {
-                "url": f"{url}/{module.id}",
-                "title": say(module.title),
-                "summary": say(module.summary),
-                "steps": len(module.steps),
-                "minutes": module.minutes,
-                "is_worksheet": module.kind is Kind.WORKSHEET,
-            }
-            for module in sorted(found, key=lambda one: (one.kind.value, say(one.title)))
+        "own": [
+            module_row(one.module, f"{url}/own/{short(one.id)}")
+            for one in sorted(offered, key=lambda one: order_of(one.module))
         ],
+        "modules": [module_row(module, f"{url}/{module.id}") for module in library],
     }
 
 

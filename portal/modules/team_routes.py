@@ -15,7 +15,9 @@ from portal.core.nonces import new_nonce
 from portal.core.web import db, installation, page, send_to
 from portal.modules import pages, shelf, team_pages
 from portal.modules.access import team_work_for
+from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import Gate, Pace
+from portal.modules.own import own_module_for
 from portal.modules.routes import bp, do, nonce_of_form, words_for
 from portal.modules.services import feedback, giving, homework, states
 from portal.modules.services.feedback import Words
@@ -29,21 +31,38 @@ __all__ = ["bp"]
 def choose(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
     return page(
-        "modules/choose.html", **team_pages.choose_page(engagement_id, engagement.client_name)
+        "modules/choose.html",
+        **team_pages.choose_page(
+            db(), installation.keyring, person(), engagement_id, engagement.client_name
+        ),
     )
 
 
 @bp.get("/clients/<id:engagement_id>/work/new/<module_id>")
 def look_at(engagement_id: uuid.UUID, module_id: str) -> Response:
-    return _give_page(engagement_id, module_id)
+    return _give_page(engagement_id, _of_library(module_id))
 
 
-def _give_page(engagement_id: uuid.UUID, module_id: str, *, problem: str | None = None) -> Response:
-    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
+@bp.get("/clients/<id:engagement_id>/work/new/own/<id:published_id>")
+def look_at_own(engagement_id: uuid.UUID, published_id: uuid.UUID) -> Response:
+    return _give_page(engagement_id, _of_clinic(published_id))
+
+
+def _of_library(module_id: str) -> ModuleFile:
     try:
-        module = shelf.load(module_id)
+        return shelf.load(module_id)
     except KeyError as error:
         raise NotFound from error
+
+
+def _of_clinic(published_id: uuid.UUID) -> ModuleFile:
+    return own_module_for(db(), installation.keyring, person(), published_id).module
+
+
+def _give_page(
+    engagement_id: uuid.UUID, module: ModuleFile, *, problem: str | None = None
+) -> Response:
+    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
     nonce = str(new_nonce(installation.keyring, person().id, engagement_id))
     return page(
         "modules/give.html",
@@ -66,17 +85,23 @@ def _zone() -> ZoneInfo:
 
 @bp.post("/clients/<id:engagement_id>/work/new/<module_id>")
 def give(engagement_id: uuid.UUID, module_id: str) -> Response:
+    module = _of_library(module_id)
+    return _give(engagement_id, module, shelf.source(module_id))
+
+
+@bp.post("/clients/<id:engagement_id>/work/new/own/<id:published_id>")
+def give_own(engagement_id: uuid.UUID, published_id: uuid.UUID) -> Response:
+    return _give(engagement_id, _of_clinic(published_id), published_id)
+
+
+def _give(engagement_id: uuid.UUID, module: ModuleFile, what: bytes | uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
     try:
-        source = shelf.source(module_id)
-    except KeyError as error:
-        raise NotFound from error
-    try:
         work_id = giving.give(
-            db(), installation.keyring, person(), engagement, source, _terms(), nonce_of_form()
+            db(), installation.keyring, person(), engagement, what, _terms(), nonce_of_form()
         )
     except Invalid as invalid:
-        return _give_page(engagement_id, module_id, problem=words_for(invalid))
+        return _give_page(engagement_id, module, problem=words_for(invalid))
     return send_to(pages.work_url(work_id))
 
 
@@ -95,7 +120,7 @@ def _terms() -> Terms:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/feedback")
 def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
-    work = team_work_for(db(), person(), work_id)
+    work = team_work_for(db(), installation.keyring, person(), work_id)
     try:
         feedback.give_feedback(
             db(), installation.keyring, clinic(), person(), work_id, step_id, _words(),
@@ -125,14 +150,16 @@ def _words() -> Words:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/open")
 def unlock(work_id: uuid.UUID, step_id: str) -> Response:
-    return do(work_id, lambda: giving.unlock(db(), person(), work_id, step_id))
+    return do(
+        work_id, lambda: giving.unlock(db(), installation.keyring, person(), work_id, step_id)
+    )
 
 
 @bp.post("/work/<id:work_id>/withdraw")
 def withdraw(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.withdraw(db(), person(), work_id))
+    return do(work_id, lambda: states.withdraw(db(), installation.keyring, person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/seen")
 def see_misses(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: homework.see_misses(db(), person(), work_id))
+    return do(work_id, lambda: homework.see_misses(db(), installation.keyring, person(), work_id))

@@ -64,5 +64,9 @@ WORDS = {
     "work_shut": _("Your answers are saved. They cannot be sent now."),
     "work_moved_on": _("This has changed since you opened the page. Please look again."),
     "start_missing": _("Please choose a day to begin."),
+    "file_missing": _("Please choose a file first."),
+    "file_refused": _("This file was not taken in. Nothing of it was kept."),
+    "file_too_large": _("The file is larger than 1 MB."),
+    "module_unsound": _("Something in the file is not right yet."),
     "outcome_missing": _("Please say first how it went."),
 }

@@ -67,7 +67,7 @@ def give_feedback(
     `ask_again` gives work that was sent as a whole back to be gone over once more. Raises
     NotFound, NonceRefused, Invalid for nothing or too much, or Conflict.
     """
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     if nonce is None or not nonce.was_given_to(keyring, person.id, work.id):
         raise NonceRefused

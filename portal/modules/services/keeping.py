@@ -88,13 +88,18 @@ def _keep(
 
 
 def restore_kept(
-    session: Session, clinic: ClinicFacts, person: Person, work_id: uuid.UUID, step_id: str
+    session: Session,
+    keyring: Keyring,
+    clinic: ClinicFacts,
+    person: Person,
+    work_id: uuid.UUID,
+    step_id: str,
 ) -> None:
     """Puts kept answers into the step, over what was answered there; the latter stays on record.
 
     Raises NotFound.
     """
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     last = queries.revisions(session, work, step_id)[-1:]
     answers = queries.merged(last)

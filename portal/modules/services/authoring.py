@@ -92,11 +92,9 @@ def begin_unasked(
 ) -> uuid.UUID:
     """A new draft that no form asked for; `by` is None at the server's command line."""
     draft_id = draft_id or new_id()
-    session.add(
-        ModuleDraft(id=draft_id, clinic_id=clinic_id, begun_by=by, begun_at=clock.now())
-    )
+    session.add(ModuleDraft(id=draft_id, clinic_id=clinic_id, begun_by=by, begun_at=clock.now()))
     session.flush()
-    _add_revision(session, keyring, clinic_id, draft_id, by, 1, 0, text, None)
+    _add_revision(session, keyring, clinic_id, draft_id, by, text)
     audit.note(session, clinic_id, by, "module:begin", draft_id)
     return draft_id
 
@@ -112,10 +110,11 @@ def _add_revision(
     clinic_id: uuid.UUID,
     draft_id: uuid.UUID,
     by: uuid.UUID | None,
-    seq: int,
-    based_on: int,
     text: str,
-    nonce: Nonce | None,
+    *,
+    seq: int = 1,
+    based_on: int = 0,
+    nonce: Nonce | None = None,
 ) -> None:
     place = own.revision_place(clinic_id, draft_id, seq, by)
     session.execute(
@@ -156,12 +155,7 @@ def save(
         if draft.rivals and based_on == draft.last.seq:
             _settle(session, draft)
         return False
-    mine = session.scalar(
-        select(ModuleRevision.seq).where(
-            ModuleRevision.author_id == person.id, ModuleRevision.nonce == nonce.id
-        )
-    )
-    _replace_or_add(session, keyring, person, draft, text, nonce, mine, based_on)
+    _replace_or_add(session, keyring, person, draft, text, nonce, based_on)
     audit.note(session, person.clinic_id, person.id, "module:save", draft.id)
     return True
 
@@ -183,11 +177,10 @@ def _replace_or_add(
     draft: OpenDraft,
     text: str,
     nonce: Nonce,
-    mine: int | None,
     based_on: int,
 ) -> None:
     """A form's own row is written anew only while it is the last and not what was published."""
-    last = draft.last
+    last, mine = draft.last, _own_seq(session, person, nonce)
     if mine is not None and mine == last.seq != draft.published_seq:
         based_on, seq = last.based_on, last.seq
         _remove(session, draft.id, last.seq)
@@ -200,8 +193,9 @@ def _replace_or_add(
             .values(nonce=None)
         )
     _add_revision(
-        session, keyring, person.clinic_id, draft.id, person.id, seq, based_on, text, nonce
-    )
+        session, keyring, person.clinic_id, draft.id, person.id, text,
+        seq=seq, based_on=based_on, nonce=nonce,
+    )  # fmt: skip
     session.execute(
         delete(ModuleRevision).where(
             ModuleRevision.draft_id == draft.id, ModuleRevision.seq <= seq - MOST_REVISIONS
@@ -209,24 +203,27 @@ def _replace_or_add(
     )
 
 
+def _own_seq(session: Session, person: Person, nonce: Nonce) -> int | None:
+    """Under which number this form was saved before."""
+    return session.scalar(
+        select(ModuleRevision.seq).where(
+            ModuleRevision.author_id == person.id, ModuleRevision.nonce == nonce.id
+        )
+    )
+
+
 def _remove(session: Session, draft_id: uuid.UUID, seq: int) -> None:
     session.execute(
-        delete(ModuleRevision).where(
-            ModuleRevision.draft_id == draft_id, ModuleRevision.seq == seq
-        )
+        delete(ModuleRevision).where(ModuleRevision.draft_id == draft_id, ModuleRevision.seq == seq)
     )
 
 
 def checked(session: Session, keyring: Keyring, clinic_id: uuid.UUID, source: bytes) -> Checked:
     """Everything that keeps this file from being published here."""
-    return check(
-        source, published.digest(keyring, source), own.before(session, keyring, clinic_id)
-    )
+    return check(source, published.digest(keyring, source), own.before(session, keyring, clinic_id))
 
 
-def publish(
-    session: Session, keyring: Keyring, person: Person, draft_id: uuid.UUID
-) -> uuid.UUID:
+def publish(session: Session, keyring: Keyring, person: Person, draft_id: uuid.UUID) -> uuid.UUID:
     """Makes what stands in a draft a version that never changes; its id.
 
     Asked again for the same text it is the same version. Raises NotFound, Unsound, or Conflict if
@@ -299,9 +296,7 @@ def retire(
 ) -> None:
     """A version is not offered any more, or again. Work given with it goes on. Raises NotFound."""
     own_module_for(session, keyring, person, published_id)
-    session.execute(
-        delete(ModuleRetirement).where(ModuleRetirement.published_id == published_id)
-    )
+    session.execute(delete(ModuleRetirement).where(ModuleRetirement.published_id == published_id))
     if is_over:
         session.add(
             ModuleRetirement(
@@ -367,19 +362,17 @@ def _keep(session: Session, author: User, draft_id: uuid.UUID, late: Late) -> No
     audit.note(session, author.clinic_id, None, "module:keep", author.id)
 
 
-def restore_kept(
-    session: Session, keyring: Keyring, person: Person, draft_id: uuid.UUID
-) -> None:
+def restore_kept(session: Session, keyring: Keyring, person: Person, draft_id: uuid.UUID) -> None:
     """Makes the text that came late last what stands; what stood before stays beside it.
 
     Raises NotFound.
     """
     draft = draft_for(session, keyring, person, draft_id, to_write=True)
     last = draft.last
-    for number, kept in enumerate(own.kept_of(session, person, draft_id), start=1):
+    for seq, kept in enumerate(own.kept_of(session, person, draft_id), start=last.seq + 1):
         _add_revision(
-            session, keyring, person.clinic_id, draft.id, person.id, last.seq + number,
-            last.seq + number - 1, kept.text, None,
+            session, keyring, person.clinic_id, draft.id, person.id, kept.text,
+            seq=seq, based_on=seq - 1,
         )  # fmt: skip
     discard_kept(session, person, draft_id)
     audit.note(session, person.clinic_id, person.id, "module:save", draft.id)
