@@ -13,7 +13,7 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.modules import author_preview, own, published, shelf
 from portal.modules.author_preview import Stop
-from portal.modules.checking import Checked, raised, title_in, with_top
+from portal.modules.checking import Checked, raised, reading_grades, title_in, with_top
 from portal.modules.format.problems import Problem
 from portal.modules.format.shapes import Kind, ModuleFile, Text
 from portal.modules.forms import Fields
@@ -195,7 +195,7 @@ def module_page(module: ModuleFile, url: str, nonce: str, *, may_write: bool) ->
         "title": say(module.title),
         "summary": say(module.summary),
         "is_worksheet": module.kind is Kind.WORKSHEET,
-        "facts": facts(module, Checked(module, ())),
+        "facts": facts(module, Checked(module, (), (), reading_grades(module))),
         "steps": [{"title": say(step.title), "minutes": step.minutes} for step in module.steps],
         "preview_url": f"{url}/preview",
         "file_url": f"{url}/file",

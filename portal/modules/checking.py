@@ -62,7 +62,7 @@ def check(source: bytes, digest: bytes, before: Iterable[Before]) -> Checked:
         *_about_version(module, source, digest, own),
         *shelf.missing_worksheets(module, beside),
     )
-    return Checked(module, problems, tuple(_notes(module)), _grades(module))
+    return Checked(module, problems, tuple(_notes(module)), reading_grades(module))
 
 
 def _about_id(module: ModuleFile, source: bytes) -> tuple[Problem, ...]:
@@ -107,7 +107,8 @@ def _notes(module: ModuleFile) -> Iterable[Any]:
         yield _("What clients type in it is not looked through for danger signs.")
 
 
-def _grades(module: ModuleFile) -> dict[str, float]:
+def reading_grades(module: ModuleFile) -> dict[str, float]:
+    """The school year that the hardest step asks for, by language."""
     found = {}
     for language in module.languages:
         steps = (grade(step_text(step, language), language) for step in module.steps)
