@@ -1,6 +1,7 @@
 """URLs and views for whoever writes, looks after or takes out a clinic's modules."""
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
@@ -52,8 +53,7 @@ def index() -> Response:
     return _list_page()
 
 
-def _list_page(*, problem: str | None = None, refused: Unsound | None = None) -> Response:
-    checked = author_pages.check_rows(refused.checked, _uploaded_text()) if refused else None
+def _list_page(*, problem: str | None = None, checked: dict[str, Any] | None = None) -> Response:
     return page(
         "modules/authors/index.html",
         status=422 if problem else 200,
@@ -86,14 +86,14 @@ def _words_for(invalid: Invalid) -> str:
 def take_in() -> Response:
     """A file from elsewhere. One with a mistake in it is not taken in at all."""
     _staff()
-    file = request.files.get("file")
-    source = file.read(shelf.LARGEST_READ) if file else b""
+    source = _uploaded()
     if not source:
         return _list_page(problem=wording.say("file_missing"))
     try:
         draft_id = authoring.take_in(db(), installation.keyring, person(), source, _nonce())
     except Unsound as unsound:
-        return _list_page(problem=wording.say("file_refused"), refused=unsound)
+        rows = author_pages.check_rows(unsound.checked, source.decode("utf-8-sig", "replace"))
+        return _list_page(problem=wording.say("file_refused"), checked=rows)
     except Invalid as invalid:
         return _list_page(problem=_words_for(invalid))
     if not person().is_clinical:
@@ -101,14 +101,14 @@ def take_in() -> Response:
     return send_to(f"{author_pages.draft_url(draft_id)}?check=1")
 
 
-def _uploaded_text() -> str:
-    """What was sent, for the lines that are quoted."""
+def _uploaded() -> bytes:
+    """The file that was sent, or a little more of it than a module may have."""
     file = request.files.get("file")
     if file is None:
-        return ""
-    file.seek(0)
-    content: bytes = file.read(shelf.LARGEST_READ)
-    return content.decode("utf-8-sig", "replace")
+        return b""
+    with file.stream as stream:
+        content: bytes = stream.read(shelf.LARGEST_READ)
+    return content
 
 
 @bp.get("/modules/drafts/<id:draft_id>")

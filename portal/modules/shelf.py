@@ -5,8 +5,8 @@ from pathlib import Path
 
 from portal.core.i18n import lazy as _
 from portal.modules.format.problems import Problem
-from portal.modules.format.reader import read_module
 from portal.modules.format.shapes import Kind, ModuleFile
+from portal.modules.shelves import read_source
 
 LIBRARY = Path(__file__).parent / "library"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,10 +27,7 @@ def source(name: str) -> bytes:
 
 def load(name: str) -> ModuleFile:
     """A module from the shelf. Raises KeyError if there is none of this name."""
-    module = read_module(source(name)).module
-    if module is None:
-        raise ValueError(f"the library's {name} is not a module")
-    return module
+    return read_source(source(name))
 
 
 def template(language: str) -> str:
