@@ -257,6 +257,7 @@ def preview_page(
             {"code": code, "name": LANGUAGES[code]} for code in author_preview.languages_of(module)
         ],
         "is_wide": is_wide,
+        "is_over": at.step is None,
         "step_id": at.step.id if at.step else module.steps[-1].id,
         "unlock_note": say(at.step.unlock_note) if at.step else "",
         "steps": [

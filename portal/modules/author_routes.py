@@ -249,23 +249,23 @@ def retire(published_id: uuid.UUID) -> Response:
     return send_to(author_pages.own_url(published_id))
 
 
-@bp.get("/modules/library/<name>")
-def show_library(name: str) -> Response:
-    _in_library(name)
-    context = author_pages.library_page(installation.keyring, person(), name)
+@bp.get("/modules/library/<module_id>")
+def show_library(module_id: str) -> Response:
+    _in_library(module_id)
+    context = author_pages.library_page(installation.keyring, person(), module_id)
     return page("modules/authors/show.html", **context)
 
 
-@bp.get("/modules/library/<name>/file")
-def library_file(name: str) -> Response:
-    _in_library(name)
-    return _file(shelf.source(name))
+@bp.get("/modules/library/<module_id>/file")
+def library_file(module_id: str) -> Response:
+    _in_library(module_id)
+    return _file(shelf.source(module_id))
 
 
-def _in_library(name: str) -> ModuleFile:
+def _in_library(module_id: str) -> ModuleFile:
     _staff()
     try:
-        return shelf.load(name)
+        return shelf.load(module_id)
     except KeyError as error:
         raise NotFound from error
 
@@ -298,9 +298,9 @@ def preview_own(published_id: uuid.UUID) -> Response:
     return _preview(one.module, author_pages.own_url(published_id))
 
 
-@bp.route("/modules/library/<name>/preview", methods=["GET", "POST"])
-def preview_library(name: str) -> Response:
-    return _preview(_in_library(name), author_pages.library_url(name))
+@bp.route("/modules/library/<module_id>/preview", methods=["GET", "POST"])
+def preview_library(module_id: str) -> Response:
+    return _preview(_in_library(module_id), author_pages.library_url(module_id))
 
 
 def _preview(module: ModuleFile, url: str) -> Response:

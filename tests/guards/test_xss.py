@@ -25,9 +25,10 @@ PAYLOADS: list[str] = json.loads(
     (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
 )
 FIELDS = (
-    "a.act.what", "a.best", "action", "address", "after", "ask", "based_on", "before", "channel",
-    "code", "contact", "current", "day", "from", "language", "lang", "name", "new", "next",
-    "nonce", "obstacle", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
+    "a.act.what", "a.best", "a.seen", "action", "address", "after", "ask", "based_on", "before",
+    "channel", "code", "contact", "current", "day", "file", "from", "language", "lang", "name",
+    "new", "next",
+    "nonce", "obstacle", "of", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
     "role", "s.noticed", "second", "sender_name", "starts", "subject", "text", "time_zone",
     "until", "user_name", "voicemail", "who_else", "why", "wording",
 )  # fmt: skip
