@@ -644,10 +644,12 @@ GIVE: dict[str, Any] = {
         }
     ],
 }  # fmt: skip
-AS_CLIENT = Markup(
-    "<h1>An urge is a wave</h1>{}<p class=k><a href='tel:5550100'>Prairie night line 555 0100</a>"
-    "<button name=action value=next>Send and go on</button>"
-).format(authors_text(f"{PROSE[0]}\n\n1. {PROSE[1]}\n2. {PROSE[2]}\n\n- {PROSE[1]}"))
+AS_CLIENT = Markup("<h1>An urge is a wave</h1>{}<p class=k>{}").format(
+    authors_text(f"{PROSE[0]}\n\n1. {PROSE[1]}\n2. {PROSE[2]}\n\n- {PROSE[1]}"),
+    Markup(" ").join(
+        Markup('<a href="{}">{}</a>').format(line.href, line.label) for line in CRISIS.lines
+    ),
+)
 MODULE_ROW = {
     "url": "/m/3",
     "title": "Riding out the first week after moving to another town",
