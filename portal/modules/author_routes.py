@@ -5,10 +5,9 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from portal.accounts.browser import person, person_or_none, rescued_by
+from portal.accounts.browser import kept_for, person, rescued_by
 from portal.core import audit, clock, wording
 from portal.core.errors import Conflict, Invalid, NotFound
-from portal.core.failures import show_failure
 from portal.core.i18n import speaking
 from portal.core.nonces import Nonce
 from portal.core.web import (
@@ -134,17 +133,7 @@ def rescue(draft_id: uuid.UUID) -> Response:
     if nonce is not None:
         late = Late(request.form.get("text", ""), nonce)
         author = authoring.keep_for_author(db(), installation.keyring, draft_id, late)
-    signed_in = person_or_none()
-    if author is None:
-        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
-    if signed_in is not None and author.id == signed_in.id:
-        return send_to(back_to)
-    if wants_fragment():
-        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
-    return page(
-        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
-        problem=None, scripts=False,
-    )  # fmt: skip
+    return kept_for(author, back_to)
 
 
 @bp.post("/modules/drafts/<id:draft_id>")

@@ -230,10 +230,15 @@ def client_home(
 
 
 def team_part(
-    session: Session, keyring: Keyring, engagement_id: uuid.UUID, now: dt.datetime
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    engagement_id: uuid.UUID,
+    now: dt.datetime,
 ) -> dict[str, Any]:
     """What given work has to show on a client's page for the care team."""
+    kept = queries.work_with_kept_answers(session, person)
     return {
-        "work": work_rows(queries.work_of(session, keyring, engagement_id), set(), now),
+        "work": work_rows(queries.work_of(session, keyring, engagement_id), kept, now),
         "give_url": f"/clients/{short(engagement_id)}/work/new",
     }

@@ -299,6 +299,19 @@ def kept_of(session: Session, person: Person, work: OpenWork, step_id: str) -> l
     return found
 
 
+def kept_beside(session: Session, person: Person, work: OpenWork) -> dict[str, Kept]:
+    """What somebody of the care team typed too late, by step: the latest of each."""
+    steps = set(
+        session.scalars(
+            select(KeptAnswers.step_id).where(
+                KeptAnswers.author_id == person.id, KeptAnswers.assignment_id == work.id
+            )
+        )
+    )
+    found = {step_id: kept_of(session, person, work, step_id) for step_id in steps}
+    return {step_id: kept[-1] for step_id, kept in found.items() if kept}
+
+
 def work_with_kept_answers(session: Session, person: Person) -> set[uuid.UUID]:
     return set(
         session.scalars(select(KeptAnswers.assignment_id).where(KeptAnswers.author_id == person.id))

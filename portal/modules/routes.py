@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from portal.accounts.browser import clinic, person, person_or_none, rescued_by
+from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.core import audit, clock, wording
 from portal.core.database import at_the_end
 from portal.core.errors import Conflict, Invalid
@@ -23,7 +23,7 @@ from portal.core.web import (
     wants_fragment,
 )
 from portal.modules import pages, queries, team_pages
-from portal.modules.access import OpenWork, clients_work_for, load_of, work_for
+from portal.modules.access import OpenWork, clients_work_for, load_of, team_work_for, work_for
 from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers
@@ -161,17 +161,7 @@ def rescue(work_id: uuid.UUID, step_id: str) -> Response:
         author = keeping.keep_for_author(
             db(), installation.keyring, work_id, step_id, typed.answers, nonce
         )
-    signed_in = person_or_none()
-    if author is None:
-        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
-    if signed_in is not None and author.id == signed_in.id:
-        return send_to(back_to)
-    if wants_fragment():
-        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
-    return page(
-        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
-        problem=None, scripts=False,
-    )  # fmt: skip
+    return kept_for(author, back_to)
 
 
 @bp.post("/work/<id:work_id>/steps/<step_id>")
@@ -233,12 +223,21 @@ def save_draft(work_id: uuid.UUID, step_id: str) -> Response:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/kept")
 def kept(work_id: uuid.UUID, step_id: str) -> Response:
+    if person().is_staff:
+        return _forget_feedback(work_id, step_id)
     states.step_of(clients_work_for(db(), installation.keyring, person(), work_id), step_id)
     if request.form.get("action") == "restore":
         keeping.restore_kept(db(), installation.keyring, clinic(), person(), work_id, step_id)
     else:
         keeping.discard_kept(db(), person(), work_id, step_id)
     return send_to(pages.step_url(work_id, step_id))
+
+
+def _forget_feedback(work_id: uuid.UUID, step_id: str) -> Response:
+    """A clinician does not want any more what they typed too late."""
+    states.step_of(team_work_for(db(), installation.keyring, person(), work_id), step_id)
+    keeping.discard_kept(db(), person(), work_id, step_id)
+    return send_to(pages.work_url(work_id))
 
 
 @bp.post("/work/<id:work_id>/submit")

@@ -20,7 +20,7 @@ from portal.modules.blocks import beside
 from portal.modules.course import OVER
 from portal.modules.format.shapes import ModuleFile, Question, Step
 from portal.modules.models import Ending, State
-from portal.modules.queries import Answered, Progress, Said
+from portal.modules.queries import Answered, Kept, Progress, Said
 from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
 
@@ -43,7 +43,7 @@ def work_page(
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
     tasks = queries.homework_of(session, work.vault, [work.id])
     url, words = pages.work_url(work.id), dict([typed] if typed else [])
-    nonce = str(new_nonce(keyring, person.id, work.id))
+    kept = queries.kept_beside(session, person, work)
     return {
         "title": say(work.module.title),
         "client_name": engagement.client_name,
@@ -53,7 +53,8 @@ def work_page(
         "homework": [_task(task) for task in tasks],
         "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
         "steps": [
-            _step(session, work, found, step, said, words.get(step.id, {}), nonce)
+            _step(session, work, found, step, said, words.get(step.id), kept.get(step.id))
+            | {"nonce": str(new_nonce(keyring, person.id, work.id))}
             for step in work.module.steps
             if found.course.of(step.id) or step.id in found.endings
         ],
@@ -80,9 +81,11 @@ def _step(
     found: Progress,
     step: Step,
     all_said: list[Said],
-    words: Typed,
-    nonce: str,
+    typed: Typed | None,
+    kept: Kept | None,
 ) -> dict[str, Any]:
+    """One step. What was typed and could not be sent is in the boxes again."""
+    words = typed or (kept.answers if kept else {})
     mark, place = found.marks[step.id], found.course.of(step.id)
     said = [one for one in all_said if one.step_id == step.id]
     is_sent = mark.ending is Ending.SENT
@@ -97,11 +100,13 @@ def _step(
         "whole": pages.on_the_whole(work, said, found.answers),
         "url": f"{url}/feedback" if is_sent else None,
         "is_open": is_sent,
-        "nonce": nonce,
+        "kept_at": kept.at if kept and is_sent else None,
+        "kept_url": f"{url}/kept",
         "rows": _rows(session, work, found, step, said, words) if is_sent else [],
         "links": _links(work, found, step),
         "noticed": words.get("s.noticed", ""),
         "task": words.get("s.task", ""),
+        "link": words.get("s.link", ""),
     }
 
 

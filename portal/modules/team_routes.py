@@ -6,20 +6,20 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from portal.accounts.browser import clinic, person
+from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.caseload.access import engagement_for_team
 from portal.core import clock, wording
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
 from portal.core.nonces import new_nonce
-from portal.core.web import db, installation, page, send_to
+from portal.core.web import db, installation, page, send_to, unit
 from portal.modules import pages, shelf, team_pages
 from portal.modules.access import team_work_for
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import Gate, Pace
 from portal.modules.own import own_module_for
 from portal.modules.routes import bp, do, nonce_of_form, words_for
-from portal.modules.services import feedback, giving, homework, states
+from portal.modules.services import feedback, giving, homework, keeping, states
 from portal.modules.services.feedback import Words
 from portal.modules.services.giving import Terms
 from portal.safety.words import cleaned
@@ -118,7 +118,29 @@ def _terms() -> Terms:
     return Terms(starts_at, pace, gates)
 
 
+def rescue(work_id: uuid.UUID, step_id: str) -> Response:
+    """Feedback that came without its session: kept, sealed, for the one who was given the form."""
+    nonce = nonce_of_form()
+    unit().write()
+    author = None
+    if nonce is not None:
+        author = keeping.keep_feedback(
+            db(), installation.keyring, work_id, step_id, _typed(), nonce
+        )
+    return kept_for(author, pages.work_url(work_id))
+
+
+def _typed() -> dict[str, str]:
+    """What stands in the boxes beside a step's answers."""
+    return {
+        name: cleaned(text)
+        for name, text in request.form.items()
+        if name.startswith(("f.", "s.")) and cleaned(text)
+    }
+
+
 @bp.post("/work/<id:work_id>/steps/<step_id>/feedback")
+@rescued_by(rescue)
 def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
     work = team_work_for(db(), installation.keyring, person(), work_id)
     try:

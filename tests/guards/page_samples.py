@@ -623,7 +623,7 @@ TEAM_STEP = {
     "id": "wave", "title": "An urge is a wave", "says": "Sent", "at": START, "unlock_url": None,
     "unlock_note": "", "whole": WHOLE, "url": f"{WORK_URL}/steps/wave/feedback", "is_open": True,
     "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
-    "task": "",
+    "task": "", "link": "best", "kept_at": START, "kept_url": f"{WORK_URL}/steps/wave/kept",
 }  # fmt: skip
 GIVE: dict[str, Any] = {
     "person": CLINICIAN,

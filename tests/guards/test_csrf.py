@@ -43,6 +43,7 @@ RESCUED = [
     "/modules/drafts/<id:draft_id>/draft",
     "/work/<id:work_id>/steps/<step_id>",
     "/work/<id:work_id>/steps/<step_id>/draft",
+    "/work/<id:work_id>/steps/<step_id>/feedback",
 ]
 # Of given work: one that was not opened yet, and one that was read and whose plan failed twice.
 GIVEN, READ = ("/open",), ("/complete", "/seen")
@@ -69,6 +70,12 @@ def what_of(world: World, address: str, role: str) -> Ids:
         work = world.work["read" if address.endswith(READ) else "given"]
         return world.ids_of(role, "own") | {"work_id": work}
     return world.ids_of(role, "own")
+
+
+def place_of(world: World, rule: Rule, ids: Ids) -> str:
+    """Where the words are offered."""
+    url = world.url(rule, ids).removesuffix("/draft")
+    return url.partition("/steps/")[0] if url.endswith("/feedback") else url
 
 
 def kept_in(address: str) -> list[str]:
@@ -194,7 +201,7 @@ def test_words_in_a_stale_form_wait_for_their_author(
     before, author = world.snapshot(), world.visit(role)
     author._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
     assert before.changed(world.snapshot()) == kept_in(address)
-    page = author.open(world.url(rule, ids).removesuffix("/draft"))
+    page = author.open(place_of(world, rule, ids))
     assert "typed words" in page.text
 
 
@@ -210,7 +217,7 @@ def test_words_that_come_after_signing_out_wait_for_their_author(
     answer = somebody._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
     assert before.changed(world.snapshot()) == kept_in(address)
     assert "typed words" not in answer.text, "whoever sits there now is somebody else"
-    place = world.url(rule, ids).removesuffix("/draft")
+    place = place_of(world, rule, ids)
     assert "typed words" in world.visit(role).open(place).text
 
 
