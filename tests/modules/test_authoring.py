@@ -2,6 +2,7 @@
 
 import io
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from portal.core.audit import AuditEntry
 from portal.core.errors import NotFound
 from portal.core.ids import parse
+from portal.core.nonces import new_nonce
 from portal.modules import own, published, shelf
 from portal.modules.models import ModuleDraft, ModuleRevision, PublishedModule
 from portal.modules.services import authoring
@@ -104,6 +106,54 @@ def test_two_who_write_at_once_keep_both_texts_and_the_second_is_told(cast: Cast
     with cast.database.reading() as session:
         draft = own.draft_for(session, cast.keyring, cast.person("helen"), parse(ruth.url[-22:]))
     assert WHOLE + "\nHelen's line" in [one.text for one in draft.revisions]
+
+
+def test_taps_at_the_same_moment_begin_one_draft_and_lose_no_saving(cast: Cast) -> None:
+    ruth, helen = cast.person("ruth"), cast.person("helen")
+    nonce = new_nonce(cast.keyring, ruth.id, ruth.clinic_id)
+
+    def begin(_number: int) -> Any:
+        with cast.database.writing() as session:
+            return authoring.begin(session, cast.keyring, ruth, "0", nonce)
+
+    def save(number: int) -> bool:
+        writer = (ruth, helen)[number % 2]
+        own_nonce = new_nonce(cast.keyring, writer.id, nonce.id)
+        with cast.database.writing() as session:
+            return authoring.save(
+                session, cast.keyring, writer, nonce.id, f"{number}", nonce=own_nonce, based_on=1
+            )
+
+    with ThreadPoolExecutor(8) as fingers:
+        assert set(fingers.map(begin, range(8))) == {nonce.id}
+        assert all(fingers.map(save, range(1, 11)))
+    with cast.database.reading() as session:
+        draft = own.draft_for(session, cast.keyring, helen, nonce.id)
+    assert {one.text for one in draft.revisions} == {f"{number}" for number in range(11)}
+    assert [one.seq for one in draft.revisions] == list(range(1, 12))
+    assert len(draft.rivals) == 9
+
+
+def test_of_two_files_for_one_version_that_come_at_once_one_is_published(cast: Cast) -> None:
+    ruth = cast.person("ruth")
+    files = [WHOLE.replace("Air helps.", f"Air helps {n} of us.").encode() for n in range(6)]
+
+    told: list[str] = []
+
+    def publish_it(source: bytes) -> bool:
+        try:
+            with cast.database.writing() as session:
+                authoring.publish_source(session, cast.keyring, ruth.clinic_id, ruth.id, source)
+        except authoring.Unsound as unsound:
+            told.append(str(unsound.checked.problems[0].words))
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as fingers:
+        assert sum(fingers.map(publish_it, files)) == 1
+    assert len(told) == 5
+    assert all(words.startswith("Version 1.0.0 is published") for words in told)
+    assert count(cast, PublishedModule) == 1
 
 
 def test_only_so_many_of_what_was_saved_before_are_kept(sqlite_cast: Cast) -> None:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Disablement, User
@@ -76,8 +77,7 @@ def _begin(
     if nonce is None or not nonce.was_given_to(keyring, person.id, person.clinic_id):
         raise FormRefused
     _check_size(text)
-    if session.get(ModuleDraft, nonce.id) is None:
-        begin_unasked(session, keyring, person.clinic_id, person.id, text, draft_id=nonce.id)
+    begin_unasked(session, keyring, person.clinic_id, person.id, text, draft_id=nonce.id)
     return nonce.id
 
 
@@ -90,12 +90,21 @@ def begin_unasked(
     *,
     draft_id: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """A new draft that no form asked for; `by` is None at the server's command line."""
+    """A new draft that no form asked for, or the one that is there under this id.
+
+    `by` is None at the server's command line.
+    """
     draft_id = draft_id or new_id()
-    session.add(ModuleDraft(id=draft_id, clinic_id=clinic_id, begun_by=by, begun_at=clock.now()))
-    session.flush()
-    _add_revision(session, keyring, clinic_id, draft_id, by, text)
-    audit.note(session, clinic_id, by, "module:begin", draft_id)
+    kind = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    begun = session.scalar(
+        kind(ModuleDraft)
+        .values(id=draft_id, clinic_id=clinic_id, begun_by=by, begun_at=clock.now())
+        .on_conflict_do_nothing()
+        .returning(ModuleDraft.id)
+    )
+    if begun is not None:
+        _add_revision(session, keyring, clinic_id, draft_id, by, text)
+        audit.note(session, clinic_id, by, "module:begin", draft_id)
     return draft_id
 
 
