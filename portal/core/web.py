@@ -142,14 +142,16 @@ def reads_first(view: View) -> View:
     return view
 
 
-def takes_up_to(size: int, *, or_say: str) -> Callable[[View], View]:
+def takes_up_to(size: int, *, or_say: str, as_file: bool = False) -> Callable[[View], View]:
     """Marks a view whose form may be larger than others, in bytes as they travel.
 
-    `or_say` is the code of what is said to somebody who sends more.
+    `or_say` is the code of what is said to somebody who sends more. What comes `as_file` lies on
+    the disk meanwhile, and the fields beside it are no larger than elsewhere.
     """
 
     def mark(view: View) -> View:
         view.most_bytes, view.too_large = size, or_say  # type: ignore[attr-defined]
+        view.most_in_memory = MOST_BYTES if as_file else size  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -159,7 +161,7 @@ def _begin_to_write() -> None:
     """A POST means to write, and on SQLite must say so before it reads."""
     view = current_app.view_functions.get(request.endpoint or "")
     request.max_content_length = getattr(view, "most_bytes", MOST_BYTES)
-    request.max_form_memory_size = request.max_content_length
+    request.max_form_memory_size = getattr(view, "most_in_memory", MOST_BYTES)
     if request.method not in READING and not getattr(view, "reads_first", False):
         unit().write()
 

@@ -398,6 +398,10 @@ def test_hostile_text_in_the_box_is_kept_as_text_and_published_never(
 def test_a_huge_file_is_turned_away_with_words_for_it(sqlite_cast: Cast) -> None:
     ruth = sqlite_cast.browser("ruth")
     answer = take_in(ruth, b"x" * 10_000_000)
+    assert answer.status_code == 422
+    assert "This file was not taken in." in answer.text
+    assert "The file is larger than 1 MB." in answer.text
+    answer = take_in(ruth, b"x" * 17_000_000)
     assert answer.status_code == 413
     assert "The file is larger than 1 MB." in answer.text
 
