@@ -13,7 +13,7 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.modules import author_preview, own, published, shelf
 from portal.modules.author_preview import Stop
-from portal.modules.checking import Checked, raised, reading_grades, title_in, with_top
+from portal.modules.checking import Checked, number_of, raised, reading_grades, title_in, with_top
 from portal.modules.format.problems import Problem
 from portal.modules.format.shapes import Kind, ModuleFile, Text
 from portal.modules.forms import Fields
@@ -228,18 +228,21 @@ def library_page(keyring: Keyring, person: Person, name: str) -> dict[str, Any]:
 
 
 def copy_of(session: Session, keyring: Keyring, person: Person, of: str) -> str:
-    """The text that a new draft begins with: a copy with a name of its own, or the template.
+    """The text that a new draft begins with: the template, a copy of the library's with a name of
+    its own, or the next version of one of the clinic's.
 
     Raises NotFound for a module that is not there for this person.
     """
     if of == "":
         return shelf.template(language())
     if of in shelf.names():
-        module, source = shelf.load(of), shelf.source(of)
-    else:
-        one = own.own_module_for(session, keyring, person, own.id_in(of))
-        module, source = one.module, published.source_of(session, keyring, one.id)
-    return with_top(source.decode("utf-8-sig"), id=f"{module.id}-own", version="1.0.0")
+        copy = shelf.source(of).decode("utf-8-sig")
+        return with_top(copy, id=f"{shelf.load(of).id}-own", version="1.0.0")
+    one = own.own_module_for(session, keyring, person, own.id_in(of))
+    known = own.own_modules(session, keyring, person.clinic_id)
+    versions = [each.module.version for each in known if each.module.id == one.module.id]
+    text = published.source_of(session, keyring, one.id).decode("utf-8-sig")
+    return with_top(text, version=raised(max(versions, key=number_of)))
 
 
 def preview_page(
