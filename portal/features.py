@@ -16,6 +16,7 @@ from portal.core.throttle import Throttle
 from portal.core.web import Portal
 from portal.home import routes as home
 from portal.home.wording import WORDS as HOME_WORDS
+from portal.modules.author_routes import bp as authors_bp
 from portal.modules.team_routes import bp as modules_bp
 from portal.modules.wording import WORDS as WORK_WORDS
 from portal.notifications import own_routes as notices
@@ -46,6 +47,7 @@ def wire(app: Portal, config: Config) -> None:
         contact.bp,
         threads_bp,
         modules_bp,
+        authors_bp,
         home.bp,
     )
     for blueprint in blueprints:

@@ -23,7 +23,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch, config: Config) -> Portal:
 
     # A command's process ends with the command, and with it its connections. Ours goes on.
     monkeypatch.setattr(database, "Database", Database)
-    for module in ("portal.vault.cli", "portal.clinics.cli"):
+    for module in ("portal.vault.cli", "portal.clinics.cli", "portal.modules.cli"):
         monkeypatch.setattr(f"{module}.read_config", lambda: config)
 
     def portal(*arguments: str | Path, typed: tuple[str, ...] = ()) -> Result:

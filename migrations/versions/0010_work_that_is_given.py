@@ -17,10 +17,16 @@ def upgrade() -> None:
         "published_modules",
         sa.Column("id", portal.core.database.Id(length=16), nullable=False),
         sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("module_id", sa.String(), nullable=False),
+        sa.Column(
+            "origin",
+            sa.Enum("library", "own", name="origin", native_enum=False, length=10),
+            nullable=False,
+        ),
+        sa.Column("module_lookup", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
-        sa.Column("source", sa.LargeBinary(), nullable=False),
-        sa.Column("published_by", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("published_by", portal.core.database.Id(length=16), nullable=True),
         sa.Column("published_at", portal.core.database.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["clinic_id"], ["clinics.id"], name=op.f("fk_published_modules_clinic_id")
@@ -28,9 +34,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_published_modules")),
         sa.UniqueConstraint(
             "clinic_id",
-            "module_id",
+            "module_lookup",
             "version",
-            name=op.f("uq_published_modules_clinic_id_module_id_version"),
+            name=op.f("uq_published_modules_clinic_id_module_lookup_version"),
         ),
     )
     op.create_table(

@@ -23,13 +23,14 @@ from werkzeug.datastructures import CallbackDict
 from portal.accounts import sessions
 from portal.accounts.devices import device_of
 from portal.accounts.guard import Guard
+from portal.accounts.models import User
 from portal.accounts.people import Person
 from portal.accounts.services import Visitor
 from portal.accounts.sessions import Cookie
 from portal.accounts.wording import WORDS
 from portal.clinics.crisis import NATIONAL
 from portal.clinics.queries import ClinicBook, ClinicFacts
-from portal.core import audit, wording
+from portal.core import audit, clock, wording
 from portal.core.crypto import same
 from portal.core.database import at_the_end
 from portal.core.failures import show_failure
@@ -43,6 +44,7 @@ from portal.core.web import (
     send_to,
     store,
     unit,
+    wants_fragment,
 )
 
 VISITOR_BYTES = 16
@@ -305,6 +307,24 @@ def rescued_by(rescue: Callable[..., Response]) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def kept_for(author: User | None, back_to: str) -> Response:
+    """What a rescue answers: that the words wait for their author, who alone is shown them.
+
+    `author` is None if the form was given to nobody who may write there.
+    """
+    signed_in = person_or_none()
+    if author is None:
+        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
+    if signed_in is not None and author.id == signed_in.id:
+        return send_to(back_to)
+    if wants_fragment():
+        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
+    return page(
+        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
+        problem=None, scripts=False,
+    )  # fmt: skip
 
 
 def _rescue() -> Response | None:

@@ -57,6 +57,12 @@ class ClinicBook:
         self._default = (time.monotonic(), facts)
         return facts
 
+    def named(self, session: Session, name: str) -> ClinicFacts | None:
+        """The clinic of this name; None if there is none, or if there are several."""
+        found = [self._open(clinic) for clinic in session.scalars(select(Clinic))]
+        alike = [one for one in found if one.name == name]
+        return alike[0] if len(alike) == 1 else None
+
     def forget(self) -> None:
         self._known.clear()
         self._default = None

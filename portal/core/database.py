@@ -394,11 +394,15 @@ def is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def _gate(url: str) -> Gate:
+def file_of(url: str) -> Path | None:
+    """The file in which an embedded database lies; None for a server's."""
     path = make_url(url).database
-    if is_sqlite(url) and path:
-        return WriteGate(Path(f"{path}.gate"))
-    return OpenGate()
+    return Path(path) if is_sqlite(url) and path else None
+
+
+def _gate(url: str) -> Gate:
+    path = file_of(url)
+    return WriteGate(Path(f"{path}.gate")) if path else OpenGate()
 
 
 def _sqlite(url: str) -> Engine:

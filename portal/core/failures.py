@@ -4,7 +4,7 @@ import errno
 import logging
 from collections.abc import Callable
 
-from flask import Response, g, request, url_for
+from flask import Response, current_app, g, request, url_for
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
@@ -73,7 +73,9 @@ def _http(error: HTTPException) -> Response:
     if status == 500:
         # Something broke while an answer to something broken was made.
         g.no_database = True
-    response = _answer(BY_STATUS.get(status, "not_possible"), status)
+    view = current_app.view_functions.get(request.endpoint or "")
+    code = BY_STATUS.get(status, "not_possible")
+    response = _answer(getattr(view, code, code), status)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))

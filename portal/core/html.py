@@ -37,7 +37,8 @@ def authors_text(markdown: str) -> Markup:
 
 
 def own_markup(markup: str) -> Markup:
-    """Markup that the program wrote itself, from constants. Nothing a person typed comes here."""
+    """Markup that the program made itself, of constants or by a template that escapes what it is
+    given. Nothing that a person typed comes here as it is."""
     return Markup(markup)
 
 

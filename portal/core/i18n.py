@@ -8,7 +8,8 @@ compiled, once for each language; the rest is looked up, not worked out.
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -90,6 +91,17 @@ def lazy(message: str, **values: object) -> Any:
 def language() -> str:
     """The language of this request: "en" or "es"; English outside of a request."""
     return _reader().language
+
+
+@contextmanager
+def speaking(other: str) -> Iterator[None]:
+    """Meanwhile this request's pages speak another of our languages, on the same calendar."""
+    before = _reader()
+    g.reader = Reader(other, before.zone)
+    try:
+        yield
+    finally:
+        g.reader = before
 
 
 def face() -> Reader:

@@ -26,17 +26,24 @@ class Keyring:
         self._stamp_keys = [derive(key, "server/stamp") for _, key in keys]
         self._names: dict[tuple[bytes, uuid.UUID], str] = {}
 
-    def seal_text(self, text: str, place: bytes) -> bytes:
+    def seal(self, plain: bytes, place: bytes) -> bytes:
         key_id = self._keys[0][0]
-        return key_id.encode() + b":" + self._boxes[key_id].seal(text.encode(), place)
+        return key_id.encode() + b":" + self._boxes[key_id].seal(plain, place)
 
-    def open_text(self, sealed: bytes, place: bytes) -> str:
+    def open(self, sealed: bytes, place: bytes) -> bytes:
         """Raises Unreadable."""
         key_id, _, rest = sealed.partition(b":")
         box = self._boxes.get(key_id.decode("ascii", "replace"))
         if box is None:
             raise Unreadable
-        return box.open(rest, place).decode()
+        return box.open(rest, place)
+
+    def seal_text(self, text: str, place: bytes) -> bytes:
+        return self.seal(text.encode(), place)
+
+    def open_text(self, sealed: bytes, place: bytes) -> str:
+        """Raises Unreadable."""
+        return self.open(sealed, place).decode()
 
     def name(self, sealed: bytes, table: str, column: str, row: uuid.UUID) -> str:
         """For the few names that every page shows: remembered while they last.

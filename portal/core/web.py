@@ -23,6 +23,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
@@ -33,6 +34,7 @@ from portal.core import audit, reserve
 from portal.core.assets import Assets, init_assets
 from portal.core.compress import compress
 from portal.core.database import Database, Unit
+from portal.core.html import own_markup
 from portal.core.i18n import SOURCE, spoken
 from portal.core.ids import IdConverter
 from portal.core.keyring import Keyring
@@ -154,11 +156,28 @@ def reads_first(view: View) -> View:
     return view
 
 
+def takes_up_to(size: int, *, or_say: str, as_file: bool = False) -> Callable[[View], View]:
+    """Marks a view whose form may be larger than others, in bytes as they travel.
+
+    `or_say` is the code of what is said to somebody who sends more. What comes `as_file` lies on
+    the disk meanwhile, and the fields beside it are no larger than elsewhere.
+    """
+
+    def mark(view: View) -> View:
+        view.most_bytes, view.too_large = size, or_say  # type: ignore[attr-defined]
+        view.most_in_memory = MOST_BYTES if as_file else size  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def _begin_to_write() -> None:
     """A POST means to write, and on SQLite must say so before it reads."""
     if request.method in READING:
         return
     view = current_app.view_functions.get(request.endpoint or "")
+    request.max_content_length = getattr(view, "most_bytes", MOST_BYTES)
+    request.max_form_memory_size = getattr(view, "most_in_memory", MOST_BYTES)
     if not getattr(view, "reads_first", False):
         unit().write()
 
@@ -176,6 +195,11 @@ def fragment(template: str, *, status: int = 200, **context: object) -> Response
     """A piece of a page, for HTMX only."""
     g.is_fragment = True
     return Response(render_template(spoken(template), **context), status)
+
+
+def part(template: str, **context: object) -> Markup:
+    """A piece that stands inside a page, rendered by itself: as it speaks another language."""
+    return own_markup(render_template(spoken(template), **context))
 
 
 def nothing_new() -> Response:

@@ -56,7 +56,7 @@ def act(
             session, keyring, clinic, person, work_id, deed.step, words, nonce=nonce
         )
         return
-    states.mark_opened(session, person, work_id)
+    states.mark_opened(session, keyring, person, work_id)
     answers = _dated(deed.answers, time_zone)
     form = answering.Form(answers, {}, nonce, 0)
     saved = answering.save(

@@ -172,7 +172,7 @@ def client(engagement_id: uuid.UUID) -> Response:
             if engagement.client_has_come
             else url_for("caseload.invite_again", engagement_id=engagement_id)
         ),
-        **work_pages.team_part(db(), engagement_id, clock.now()),
+        **work_pages.team_part(db(), installation.keyring, person(), engagement_id, clock.now()),
         threads=threads_pages.list_rows(rows, []),
         unsent=_unsent(engagement.id, rows),
         unreachable=_unreachable(engagement.client_id, contact_url, is_own=False),

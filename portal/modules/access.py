@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from portal.accounts.models import User
 from portal.accounts.people import Person
 from portal.core.errors import NotFound
+from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 from portal.modules.format.shapes import ModuleFile
-from portal.modules.models import Assignment, Pace, PublishedModule, State
-from portal.modules.shelves import module_of
+from portal.modules.models import Assignment, Pace, State
+from portal.modules.published import load
 from portal.vault.keys import OpenVault, Sealed, open_vault
 from portal.vault.models import Grant, Vault
 
@@ -69,7 +70,12 @@ _LOCK = select(Assignment.id).where(Assignment.id == bindparam("work")).with_for
 
 
 def work_for(
-    session: Session, person: Person, work_id: uuid.UUID, *, to_write: bool = False
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work_id: uuid.UUID,
+    *,
+    to_write: bool = False,
 ) -> OpenWork:
     """The work, opened. Raises NotFound if it is not there or not theirs: the two are the same.
 
@@ -89,7 +95,7 @@ def work_for(
         row.engagement_id,
         open_vault(person, row.vault_id, row.newest, grants),
         row.stale_since is not None,
-        load(session, row.published_id),
+        load(session, keyring, row.published_id),
         row.given_by,
         row.given_at,
         row.starts_at,
@@ -101,31 +107,31 @@ def work_for(
 
 
 def team_work_for(
-    session: Session, person: Person, work_id: uuid.UUID, *, to_write: bool = False
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work_id: uuid.UUID,
+    *,
+    to_write: bool = False,
 ) -> OpenWork:
     """For the care team only. Raises NotFound."""
     if not person.is_clinical:
         raise NotFound
-    return work_for(session, person, work_id, to_write=to_write)
+    return work_for(session, keyring, person, work_id, to_write=to_write)
 
 
 def clients_work_for(
-    session: Session, person: Person, work_id: uuid.UUID, *, to_write: bool = False
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work_id: uuid.UUID,
+    *,
+    to_write: bool = False,
 ) -> OpenWork:
     """For the client whose work it is. Raises NotFound."""
     if person.is_staff:
         raise NotFound
-    return work_for(session, person, work_id, to_write=to_write)
-
-
-def load(session: Session, published_id: uuid.UUID) -> ModuleFile:
-    """A published module, read."""
-    return module_of(
-        published_id,
-        lambda wanted: session.scalars(
-            select(PublishedModule.source).where(PublishedModule.id == wanted)
-        ).one(),
-    )
+    return work_for(session, keyring, person, work_id, to_write=to_write)
 
 
 def grant_holders(session: Session, work_id: uuid.UUID) -> list[User]:
@@ -141,7 +147,7 @@ def grant_holders(session: Session, work_id: uuid.UUID) -> list[User]:
     )
 
 
-def load_of(session: Session, work_id: uuid.UUID) -> ModuleFile | None:
+def load_of(session: Session, keyring: Keyring, work_id: uuid.UUID) -> ModuleFile | None:
     """The module of given work, whoever asks: it is what its author wrote, and nobody's answers."""
     published_id = session.scalar(select(Assignment.published_id).where(Assignment.id == work_id))
-    return load(session, published_id) if published_id else None
+    return load(session, keyring, published_id) if published_id else None

@@ -9,11 +9,11 @@ from markupsafe import Markup
 from portal.core import wording
 from portal.core.html import authors_text, text_to_html
 from portal.core.i18n import _, clock_time
-from portal.modules.access import OpenWork
 from portal.modules.controls import Control, control, plan_controls, rows_controls
 from portal.modules.format.shapes import (
     Computed,
     Info,
+    ModuleFile,
     PartKind,
     Plan,
     Prompt,
@@ -47,7 +47,7 @@ class Block:
 class StepView:
     """Everything that the blocks of a step are made of."""
 
-    work: OpenWork
+    module: ModuleFile
     step: Step
     answers: Mapping[str, Any]
     fields: Fields
@@ -58,7 +58,7 @@ class StepView:
 
 def blocks(view: StepView) -> list[Block]:
     """The step's page from top to bottom."""
-    known = with_computed(view.work.module, view.answers)
+    known = with_computed(view.module, view.answers)
     found: list[Block] = []
     for part in view.step.parts:
         kind = "example" if part.kind is PartKind.EXAMPLE else "html"
@@ -71,7 +71,7 @@ def _block(view: StepView, prompt: Prompt, known: Mapping[str, Any]) -> Block | 
     if isinstance(prompt, Info):
         return Block("html", authors_text(say(prompt.body)))
     if isinstance(prompt, Recall):
-        earlier = view.work.module.prompts[prompt.of]
+        earlier = view.module.prompts[prompt.of]
         return _told(say(prompt.label), shown(earlier, known.get(prompt.of)))
     if isinstance(prompt, Computed):
         value = known.get(prompt.id)

@@ -1,13 +1,25 @@
-"""`portal modules …`: what an author needs at a desk, without a database."""
+"""`portal modules …`: what an author needs at a desk, and a clinic's own modules at the server.
+
+Checking, looking and taking one from the library as a model need no database.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from portal.core.commands import check_database, read_config
+
 if TYPE_CHECKING:  # a command that has nothing to do with modules need not load all this
+    from sqlalchemy.orm import Session
+
+    from portal.clinics.queries import ClinicFacts
+    from portal.core.keyring import Keyring
     from portal.modules.format.problems import Problem
     from portal.modules.format.shapes import ModuleFile
 
@@ -62,26 +74,141 @@ def preview_command(file: Path, language: str) -> None:
     click.echo(preview(module, language))
 
 
-@modules.command("list")
-def list_command() -> None:
-    """List the modules and worksheets that come with the portal."""
-    from portal.modules import shelf
+CLINIC = click.option("--clinic", default="", help="The clinic's name, if there are several.")
 
+
+@modules.command("list")
+@CLINIC
+def list_command(clinic: str) -> None:
+    """List the modules and worksheets of the clinic, and those that come with the portal."""
+    from portal.modules import shelf
+    from portal.modules.own import own_modules
+
+    if _has_database():
+        with _desk(clinic) as desk:
+            for one in own_modules(desk.session, desk.keyring, desk.clinic.id):
+                retired = "  retired" if one.is_retired else ""
+                _list_line(one.module, f"  own{retired}")
     for name in shelf.names():
-        module = shelf.load(name)
-        click.echo(f"{name}  {module.version}  {module.kind}  {module.title['en']}")
+        _list_line(shelf.load(name))
+
+
+def _list_line(module: ModuleFile, more: str = "") -> None:
+    title = next(iter(module.title.values()))
+    click.echo(f"{module.id}  {module.version}  {module.kind}  {title}{more}")
 
 
 @modules.command("export")
 @click.argument("name")
-def export_command(name: str) -> None:
-    """Print the file of one that comes with the portal, to begin a new one from."""
+@click.option("--version", default="", help="Of the clinic's own; without it the highest one.")
+@CLINIC
+def export_command(name: str, version: str, clinic: str) -> None:
+    """Print the file of one of the clinic's own, or of one that comes with the portal."""
     from portal.modules import shelf
 
+    if name in shelf.names():
+        source = shelf.source(name)
+        if version not in ("", shelf.load(name).version):
+            raise click.ClickException(f"of {name} there is only {shelf.load(name).version}.")
+    else:
+        source = _own_source(name, version, clinic)
+    click.echo(source, nl=False)
+
+
+def _own_source(name: str, version: str, clinic: str) -> bytes:
+    from portal.modules.checking import number_of
+    from portal.modules.own import own_modules
+    from portal.modules.published import source_of
+
+    if _has_database():
+        with _desk(clinic) as desk:
+            known = own_modules(desk.session, desk.keyring, desk.clinic.id)
+            found = [
+                one
+                for one in known
+                if one.module.id == name and version in ("", one.module.version)
+            ]
+            if found:
+                best = max(found, key=lambda one: number_of(one.module.version))
+                return source_of(desk.session, desk.keyring, best.id)
+    raise click.ClickException(f"there is no {name} {version}; `portal modules list` has all.")
+
+
+@modules.command("import")
+@click.argument("file", type=MODULE_FILE)
+@click.option("--publish", is_flag=True, help="Publish it at once; else it becomes a draft.")
+@CLINIC
+def import_command(file: Path, publish: bool, clinic: str) -> None:
+    """Take a file in as a draft, for somebody of the clinic to go on with."""
+    _take_in(file, clinic, publish=publish)
+
+
+@modules.command("publish")
+@click.argument("file", type=MODULE_FILE)
+@CLINIC
+def publish_command(file: Path, clinic: str) -> None:
+    """Publish a file as a version that clients can be given and that never changes."""
+    _take_in(file, clinic, publish=True)
+
+
+def _take_in(file: Path, clinic: str, *, publish: bool) -> None:
+    from portal.modules.services import authoring
+    from portal.modules.shelf import read_file
+
+    source = read_file(file)
+    with _desk(clinic) as desk:
+        found = authoring.checked(desk.session, desk.keyring, desk.clinic.id, source)
+        if found.module is None or found.problems:
+            _tell(file, found.problems)
+            raise click.ClickException(f"{len(found.problems)} problem(s). Nothing was taken in.")
+        if publish:
+            authoring.publish_source(desk.session, desk.keyring, desk.clinic.id, None, source)
+        else:
+            text = authoring.as_stored(source.decode("utf-8-sig"))
+            authoring.begin_unasked(desk.session, desk.keyring, desk.clinic.id, None, text)
+    done = "published" if publish else "taken in as a draft"
+    click.echo(f"{found.module.id} {found.module.version} is {done}.")
+
+
+def _has_database() -> bool:
+    """Whether this is a server: at an author's desk there are no settings and no database."""
+    from portal.core.database import file_of
+
     try:
-        click.echo(shelf.source(name).decode(), nl=False)
-    except KeyError:
-        raise click.ClickException(f"there is no {name}; `portal modules list` has all.") from None
+        file = file_of(read_config().database_url)
+    except click.ClickException:
+        return False
+    return file is None or file.is_file()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A clinic, and its database to write in."""
+
+    session: Session
+    keyring: Keyring
+    clinic: ClinicFacts
+
+
+@contextmanager
+def _desk(name: str) -> Iterator[Desk]:
+    """For the length of a command: all of it is done, or nothing."""
+    from portal.clinics.queries import ClinicBook
+    from portal.core.database import Database
+    from portal.core.keyring import Keyring
+
+    config = read_config()
+    check_database(config)
+    keyring, database = Keyring(config.server_keys), Database(config.database_url)
+    book = ClinicBook(keyring)
+    try:
+        with database.writing() as session:
+            clinic = book.named(session, name) if name else book.default(session)
+            if clinic is None:
+                raise click.ClickException("there is no such clinic: name it with --clinic.")
+            yield Desk(session, keyring, clinic)
+    finally:
+        database.dispose()
 
 
 def _sound(path: Path) -> ModuleFile:

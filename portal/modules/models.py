@@ -1,27 +1,43 @@
-"""Work that is given: which module, how far it has come, what was answered, what was said to it."""
+"""Modules that a clinic publishes; work that is given: how far it has come, what was answered,
+what was said to it; and modules that are still being written.
+"""
 
 import datetime as dt
 import enum
 import uuid
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.database import Base, words
 
 
+class Origin(enum.StrEnum):
+    """Where a published module comes from: with the portal, or written in the clinic."""
+
+    LIBRARY = "library"
+    OWN = "own"
+
+
 class PublishedModule(Base):
-    """One version of a module as its file holds it. It never changes: what was given stays."""
+    """One version of a module as its file holds it. It never changes: what was given stays.
+
+    The file is sealed by the server's keyring: it is nobody's answer, but a stolen table should
+    not tell what a clinic's clients work on. `module_lookup` is a keyed hash of origin and id,
+    `digest` one of the file. `published_by` is None for the server's command line.
+    """
 
     __tablename__ = "published_modules"
-    __table_args__ = (UniqueConstraint("clinic_id", "module_id", "version"),)
+    __table_args__ = (UniqueConstraint("clinic_id", "module_lookup", "version"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     clinic_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("clinics.id"))
-    module_id: Mapped[str]
+    origin: Mapped[Origin] = mapped_column(words(Origin, 10))
+    module_lookup: Mapped[bytes]
     version: Mapped[str]
-    source: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    published_by: Mapped[uuid.UUID]
+    digest: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(deferred=True)
+    published_by: Mapped[uuid.UUID | None]
     published_at: Mapped[dt.datetime]
 
 
@@ -262,3 +278,74 @@ class WorkReminder(Base):
     in_a_row: Mapped[int]
     reminded_at: Mapped[dt.datetime | None]
     next_at: Mapped[dt.datetime | None]
+
+
+class ModuleRetirement(Base):
+    """A version is not offered any more. Work that was given with it goes on."""
+
+    __tablename__ = "module_retirements"
+
+    published_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("published_modules.id"), primary_key=True
+    )
+    clinic_id: Mapped[uuid.UUID]
+    retired_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    retired_at: Mapped[dt.datetime]
+
+
+class ModuleDraft(Base):
+    """A module that somebody in the clinic is writing; whoever may write may go on with it.
+
+    `published_id` is the last version that was published out of it, `published_seq` the revision
+    that this was.
+    """
+
+    __tablename__ = "module_drafts"
+    __table_args__ = (Index("ix_module_drafts_clinic", "clinic_id", "id"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("clinics.id"))
+    begun_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    begun_at: Mapped[dt.datetime]
+    published_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("published_modules.id"))
+    published_seq: Mapped[int | None]
+    put_away_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    put_away_at: Mapped[dt.datetime | None]
+
+
+class ModuleRevision(Base):
+    """A draft's text as one form left it. Numbered within the draft; the last counts.
+
+    One form has one row, however often it is saved, as long as nobody else saves meanwhile.
+    `based_on` is the number that the form was made from.
+    """
+
+    __tablename__ = "module_revisions"
+    __table_args__ = (UniqueConstraint("author_id", "nonce"),)
+
+    draft_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("module_drafts.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[uuid.UUID]
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    based_on: Mapped[int]
+    sealed: Mapped[bytes]
+    nonce: Mapped[uuid.UUID | None]
+    saved_at: Mapped[dt.datetime]
+
+
+class KeptModuleText(Base):
+    """A draft's text that came when nobody was signed in, sealed to its author's public key."""
+
+    __tablename__ = "kept_module_texts"
+    __table_args__ = (
+        UniqueConstraint("author_id", "nonce"),
+        Index("ix_kept_module_texts_place", "author_id", "draft_id", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    clinic_id: Mapped[uuid.UUID]
+    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    draft_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("module_drafts.id"))
+    nonce: Mapped[uuid.UUID]
+    sealed: Mapped[bytes]
+    kept_at: Mapped[dt.datetime]

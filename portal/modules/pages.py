@@ -20,6 +20,7 @@ from portal.modules.access import OpenWork
 from portal.modules.blocks import StepView, blocks
 from portal.modules.course import OVER, Place, Standing
 from portal.modules.format.shapes import (
+    ModuleFile,
     Plan,
     Reply,
     Step,
@@ -74,7 +75,9 @@ def step_page(
     found = queries.progress(session, work)
     revisions = queries.revisions(session, work, step.id)
     said = [one for one in queries.feedback_on(session, keyring, work) if one.step_id == step.id]
-    view = StepView(work, step, found.answers, fields, wrong, said, queries.rivals(revisions))
+    view = StepView(
+        work.module, step, found.answers, fields, wrong, said, queries.rivals(revisions)
+    )
     made = blocks(view)
     kept = queries.kept_of(session, person, work, step.id)
     last = revisions[-1] if revisions else None
@@ -119,15 +122,22 @@ def _back_url(work: OpenWork, found: Progress, step: Step) -> str:
 
 
 def after_step(work: OpenWork, step: Step, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said at once after a step: first of all to somebody who may be in danger."""
-    reply: Reply | None = reply_to(work.module, step, answers)
+    return said_after(work.module, step, answers, step_url(work.id, step.id))
+
+
+def said_after(
+    module: ModuleFile, step: Step, answers: Mapping[str, Any], url: str
+) -> dict[str, Any]:
+    """What is said at once after a step: first of all to somebody who may be in danger.
+
+    `url`: where a plan that may be too large can be changed.
+    """
+    reply: Reply | None = reply_to(module, step, answers)
     plans = (answers.get(one.id) for one in step.questions if isinstance(one, Plan))
     return {
         "alarms": [authors_text(say(gate.body)) for gate in alarmed(step, answers)],
         "reply": authors_text(say(reply.body)) if reply else "",
-        "shrink_url": (
-            step_url(work.id, step.id) if any(should_shrink(plan) for plan in plans) else ""
-        ),
+        "shrink_url": url if any(should_shrink(plan) for plan in plans) else "",
     }
 
 
@@ -197,7 +207,9 @@ def client_home(
     vault_id: uuid.UUID, now: dt.datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """What given work has to show on a client's first page."""
-    rows = [row for row in queries.work_of(session, engagement_id) if row.state not in OVER]
+    rows = [
+        row for row in queries.work_of(session, keyring, engagement_id) if row.state not in OVER
+    ]
     if not rows:
         return {}
     kept = queries.work_with_kept_answers(session, person)
@@ -221,10 +233,17 @@ def client_home(
     }
 
 
-def team_part(session: Session, engagement_id: uuid.UUID, now: dt.datetime) -> dict[str, Any]:
+def team_part(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    engagement_id: uuid.UUID,
+    now: dt.datetime,
+) -> dict[str, Any]:
     """What given work has to show on a client's page for the care team."""
+    kept = queries.work_with_kept_answers(session, person)
     return {
-        "work": work_rows(queries.work_of(session, engagement_id), set(), now),
+        "work": work_rows(queries.work_of(session, keyring, engagement_id), kept, now),
         "give_url": f"/clients/{short(engagement_id)}/work/new",
     }
 

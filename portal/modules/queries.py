@@ -21,7 +21,7 @@ from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 from portal.modules import course
-from portal.modules.access import OpenWork, load
+from portal.modules.access import OpenWork
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import (
     Assignment,
@@ -38,6 +38,7 @@ from portal.modules.models import (
     StepTerms,
     WorkReminder,
 )
+from portal.modules.published import load
 from portal.vault.keys import OpenVault, Place, Sealed
 
 log = logging.getLogger("portal.modules")
@@ -314,6 +315,19 @@ def kept_of(session: Session, person: Person, work: OpenWork, step_id: str) -> l
     return found
 
 
+def kept_beside(session: Session, person: Person, work: OpenWork) -> dict[str, Kept]:
+    """What somebody of the care team typed too late, by step: the latest of each."""
+    steps = set(
+        session.scalars(
+            select(KeptAnswers.step_id).where(
+                KeptAnswers.author_id == person.id, KeptAnswers.assignment_id == work.id
+            )
+        )
+    )
+    found = {step_id: kept_of(session, person, work, step_id) for step_id in steps}
+    return {step_id: kept[-1] for step_id, kept in found.items() if kept}
+
+
 def work_with_kept_answers(session: Session, person: Person) -> set[uuid.UUID]:
     return set(
         session.scalars(select(KeptAnswers.assignment_id).where(KeptAnswers.author_id == person.id))
@@ -333,8 +347,8 @@ class WorkRow:
     waiting_since: dt.datetime | None
 
 
-def work_of(session: Session, engagement_id: uuid.UUID) -> list[WorkRow]:
-    """Everything given in an engagement, the latest first."""
+def work_of(session: Session, keyring: Keyring, engagement_id: uuid.UUID) -> list[WorkRow]:
+    """Everything given in an engagement, the latest first; without what is damaged."""
     rows = session.execute(
         select(
             Assignment.id, Assignment.published_id, Assignment.state, Assignment.given_at,
@@ -344,7 +358,15 @@ def work_of(session: Session, engagement_id: uuid.UUID) -> list[WorkRow]:
         .order_by(Assignment.id.desc())
         .limit(MOST_LISTED)
     )  # fmt: skip
-    return [WorkRow(row[0], load(session, row[1]), *row[2:]) for row in rows]
+    return [row for found in rows.all() if (row := _work_row(session, keyring, found))]
+
+
+def _work_row(session: Session, keyring: Keyring, found: Any) -> WorkRow | None:
+    try:
+        return WorkRow(found[0], load(session, keyring, found[1]), *found[2:])
+    except Unreadable:
+        log.error("published module %s does not open", found[1])
+        return None
 
 
 def waiting_items(session: Session, person: Person) -> list[Waiting]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from portal.accounts.browser import clinic, person, person_or_none, rescued_by
+from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.core import audit, clock, wording
 from portal.core.database import at_the_end
 from portal.core.errors import Conflict, Invalid
@@ -23,7 +23,7 @@ from portal.core.web import (
     wants_fragment,
 )
 from portal.modules import pages, queries, team_pages
-from portal.modules.access import OpenWork, clients_work_for, load_of, work_for
+from portal.modules.access import OpenWork, clients_work_for, load_of, team_work_for, work_for
 from portal.modules.controls import anchor_of
 from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
@@ -51,14 +51,14 @@ def nonce_of_form() -> Nonce | None:
 
 
 def note_opening(work: OpenWork) -> None:
-    reader = person()
-    at_the_end(db(), lambda session: states.mark_opened(session, reader, work.id))
+    reader, keyring = person(), installation.keyring
+    at_the_end(db(), lambda session: states.mark_opened(session, keyring, reader, work.id))
     audit.note(db(), reader.clinic_id, reader.id, "work:open", work.id)
 
 
 @bp.get("/work/<id:work_id>")
 def show(work_id: uuid.UUID) -> Response:
-    work = work_for(db(), person(), work_id)
+    work = work_for(db(), installation.keyring, person(), work_id)
     note_opening(work)
     if person().is_staff:
         return page(
@@ -112,7 +112,7 @@ def _left_step(work: OpenWork) -> Step | None:
 
 @bp.get("/work/<id:work_id>/steps/<step_id>")
 def show_step(work_id: uuid.UUID, step_id: str) -> Response:
-    work = clients_work_for(db(), person(), work_id)
+    work = clients_work_for(db(), installation.keyring, person(), work_id)
     step = states.step_of(work, step_id)
     note_opening(work)
     return _step_page(work, step)
@@ -165,7 +165,7 @@ def rescue(work_id: uuid.UUID, step_id: str) -> Response:
     """Answers that came without their session: kept, sealed, for the one who was given the form."""
     nonce, back_to = nonce_of_form(), pages.step_url(work_id, step_id)
     unit().write()
-    module = load_of(db(), work_id)
+    module = load_of(db(), installation.keyring, work_id)
     step = next((one for one in module.steps if one.id == step_id), None) if module else None
     author = None
     if nonce is not None and step is not None:
@@ -173,17 +173,7 @@ def rescue(work_id: uuid.UUID, step_id: str) -> Response:
         author = keeping.keep_for_author(
             db(), installation.keyring, work_id, step_id, typed.answers, nonce
         )
-    signed_in = person_or_none()
-    if author is None:
-        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
-    if signed_in is not None and author.id == signed_in.id:
-        return send_to(back_to)
-    if wants_fragment():
-        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
-    return page(
-        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
-        problem=None, scripts=False,
-    )  # fmt: skip
+    return kept_for(author, back_to)
 
 
 @bp.post("/work/<id:work_id>/steps/<step_id>")
@@ -199,7 +189,7 @@ def answer(work_id: uuid.UUID, step_id: str) -> Response:
 def _save(
     work_id: uuid.UUID, step_id: str, ending: Ending | None, *, is_draft: bool = False
 ) -> Saved:
-    work = clients_work_for(db(), person(), work_id)
+    work = clients_work_for(db(), installation.keyring, person(), work_id)
     typed = typed_answers(states.step_of(work, step_id), request.form)
     based_on = request.form.get("based_on", 0, type=number_of)
     form = Form(typed.answers, typed.wrong, nonce_of_form(), based_on, is_draft)
@@ -246,22 +236,31 @@ def save_draft(work_id: uuid.UUID, step_id: str) -> Response:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/kept")
 def kept(work_id: uuid.UUID, step_id: str) -> Response:
-    states.step_of(clients_work_for(db(), person(), work_id), step_id)
+    if person().is_staff:
+        return _forget_feedback(work_id, step_id)
+    states.step_of(clients_work_for(db(), installation.keyring, person(), work_id), step_id)
     if request.form.get("action") == "restore":
-        keeping.restore_kept(db(), clinic(), person(), work_id, step_id)
+        keeping.restore_kept(db(), installation.keyring, clinic(), person(), work_id, step_id)
     else:
         keeping.discard_kept(db(), person(), work_id, step_id)
     return send_to(pages.step_url(work_id, step_id))
 
 
+def _forget_feedback(work_id: uuid.UUID, step_id: str) -> Response:
+    """A clinician does not want any more what they typed too late."""
+    states.step_of(team_work_for(db(), installation.keyring, person(), work_id), step_id)
+    keeping.discard_kept(db(), person(), work_id, step_id)
+    return send_to(pages.work_url(work_id))
+
+
 @bp.post("/work/<id:work_id>/submit")
 def submit(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.submit(db(), person(), work_id))
+    return do(work_id, lambda: states.submit(db(), installation.keyring, person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/skip")
 def skip(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.skip(db(), person(), work_id))
+    return do(work_id, lambda: states.skip(db(), installation.keyring, person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/reminder")
@@ -269,7 +268,7 @@ def choose_reminder(work_id: uuid.UUID) -> Response:
     weekday = request.form.get("weekday", type=number_of)
     hour = request.form.get("hour", 0, type=number_of)
     try:
-        reminding.choose(db(), person(), work_id, weekday, hour)
+        reminding.choose(db(), installation.keyring, person(), work_id, weekday, hour)
     except Invalid as invalid:
         return show_failure(words_for(invalid), 422)
     return send_to(pages.work_url(work_id))
@@ -277,7 +276,7 @@ def choose_reminder(work_id: uuid.UUID) -> Response:
 
 @bp.post("/work/<id:work_id>/complete")
 def complete(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.complete(db(), person(), work_id))
+    return do(work_id, lambda: states.complete(db(), installation.keyring, person(), work_id))
 
 
 def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:

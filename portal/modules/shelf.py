@@ -5,10 +5,11 @@ from pathlib import Path
 
 from portal.core.i18n import lazy as _
 from portal.modules.format.problems import Problem
-from portal.modules.format.reader import read_module
 from portal.modules.format.shapes import Kind, ModuleFile
+from portal.modules.shelves import read_source
 
 LIBRARY = Path(__file__).parent / "library"
+TEMPLATES = Path(__file__).parent / "templates"
 LARGEST_READ = 1024 * 1024 + 1
 
 
@@ -26,10 +27,12 @@ def source(name: str) -> bytes:
 
 def load(name: str) -> ModuleFile:
     """A module from the shelf. Raises KeyError if there is none of this name."""
-    module = read_module(source(name)).module
-    if module is None:
-        raise ValueError(f"the library's {name} is not a module")
-    return module
+    return read_source(source(name))
+
+
+def template(language: str) -> str:
+    """A small sound module with notes in this language, for a new one to begin from."""
+    return (TEMPLATES / f"new.{language}.md").read_text("utf-8")
 
 
 def read_file(path: Path) -> bytes:

@@ -13,13 +13,14 @@ from portal.core.html import authors_text
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
-from portal.modules import pages, queries, shelf
+from portal.modules import own, pages, queries, shelf
 from portal.modules.access import OpenWork
+from portal.modules.author_pages import module_row, order_of
 from portal.modules.blocks import beside
 from portal.modules.course import OVER
-from portal.modules.format.shapes import Kind, ModuleFile, Question, SafetyGate, Step
+from portal.modules.format.shapes import ModuleFile, Question, SafetyGate, Step
 from portal.modules.models import Ending, State
-from portal.modules.queries import Answered, Progress, Said
+from portal.modules.queries import Answered, Kept, Progress, Said
 from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
 
@@ -42,7 +43,7 @@ def work_page(
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
     tasks = queries.homework_of(session, work.vault, [work.id])
     url, words = pages.work_url(work.id), dict([typed] if typed else [])
-    nonce = str(new_nonce(keyring, person.id, work.id))
+    kept = queries.kept_beside(session, person, work)
     return {
         "title": say(work.module.title),
         "client_name": engagement.client_name,
@@ -53,7 +54,8 @@ def work_page(
         "homework": [_task(task) for task in tasks],
         "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
         "steps": [
-            _step(session, work, found, step, said, words.get(step.id, {}), nonce)
+            _step(session, work, found, step, said, words.get(step.id), kept.get(step.id))
+            | {"nonce": str(new_nonce(keyring, person.id, work.id))}
             for step in work.module.steps
             if found.course.of(step.id) or step.id in found.endings
         ],
@@ -91,9 +93,11 @@ def _step(
     found: Progress,
     step: Step,
     all_said: list[Said],
-    words: Typed,
-    nonce: str,
+    typed: Typed | None,
+    kept: Kept | None,
 ) -> dict[str, Any]:
+    """One step. What was typed and could not be sent is in the boxes again."""
+    words = typed or (kept.answers if kept else {})
     mark, place = found.marks[step.id], found.course.of(step.id)
     said = [one for one in all_said if one.step_id == step.id]
     is_sent = mark.ending is Ending.SENT
@@ -110,12 +114,14 @@ def _step(
         "see_url": f"{url}/seen",
         "whole": pages.on_the_whole(work, said, found.answers),
         "url": f"{url}/feedback" if is_sent else None,
-        "nonce": nonce,
+        "kept_at": kept.at if kept and is_sent else None,
+        "kept_url": f"{url}/kept",
         "rows": _rows(session, work, found, step, said, words) if is_sent else [],
         "links": _links(work, found, step),
         "is_read": mark.is_read,
         "noticed": words.get("s.noticed", ""),
         "task": words.get("s.task", ""),
+        "link": words.get("s.link", ""),
     }
 
 
@@ -189,23 +195,24 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_LINK else f"{text[: LONGEST_LINK - 1]}…"
 
 
-def choose_page(engagement_id: uuid.UUID, client_name: str) -> dict[str, Any]:
-    """Everything that can be given."""
+def choose_page(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    engagement_id: uuid.UUID,
+    client_name: str,
+) -> dict[str, Any]:
+    """Everything that can be given: first what the clinic wrote itself, then the library."""
     url = f"/clients/{short(engagement_id)}/work/new"
-    found = [shelf.load(name) for name in shelf.names()]
+    library = sorted(map(shelf.load, shelf.names()), key=order_of)
+    offered = own.offered(session, keyring, person)
     return {
         "client_name": client_name,
-        "modules": [
-            {
-                "url": f"{url}/{module.id}",
-                "title": say(module.title),
-                "summary": say(module.summary),
-                "steps": len(module.steps),
-                "minutes": module.minutes,
-                "is_worksheet": module.kind is Kind.WORKSHEET,
-            }
-            for module in sorted(found, key=lambda one: (one.kind.value, say(one.title)))
+        "own": [
+            module_row(one.module, f"{url}/own/{short(one.id)}")
+            for one in sorted(offered, key=lambda one: order_of(one.module))
         ],
+        "modules": [module_row(module, f"{url}/{module.id}") for module in library],
     }
 
 

@@ -6,18 +6,20 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from portal.accounts.browser import clinic, person
+from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.caseload.access import engagement_for_team
 from portal.core import clock, wording
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
 from portal.core.nonces import new_nonce
-from portal.core.web import db, installation, page, send_to
+from portal.core.web import db, installation, page, send_to, unit
 from portal.modules import pages, shelf, team_pages
 from portal.modules.access import team_work_for
+from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import Gate, Pace
+from portal.modules.own import own_module_for
 from portal.modules.routes import bp, do, nonce_of_form, words_for
-from portal.modules.services import feedback, giving, homework, states
+from portal.modules.services import feedback, giving, homework, keeping, states
 from portal.modules.services.feedback import Words
 from portal.modules.services.giving import Terms
 from portal.safety.words import cleaned
@@ -29,21 +31,38 @@ __all__ = ["bp"]
 def choose(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
     return page(
-        "modules/choose.html", **team_pages.choose_page(engagement_id, engagement.client_name)
+        "modules/choose.html",
+        **team_pages.choose_page(
+            db(), installation.keyring, person(), engagement_id, engagement.client_name
+        ),
     )
 
 
 @bp.get("/clients/<id:engagement_id>/work/new/<module_id>")
 def look_at(engagement_id: uuid.UUID, module_id: str) -> Response:
-    return _give_page(engagement_id, module_id)
+    return _give_page(engagement_id, _of_library(module_id))
 
 
-def _give_page(engagement_id: uuid.UUID, module_id: str, *, problem: str | None = None) -> Response:
-    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
+@bp.get("/clients/<id:engagement_id>/work/new/own/<id:published_id>")
+def look_at_own(engagement_id: uuid.UUID, published_id: uuid.UUID) -> Response:
+    return _give_page(engagement_id, _of_clinic(published_id))
+
+
+def _of_library(module_id: str) -> ModuleFile:
     try:
-        module = shelf.load(module_id)
+        return shelf.load(module_id)
     except KeyError as error:
         raise NotFound from error
+
+
+def _of_clinic(published_id: uuid.UUID) -> ModuleFile:
+    return own_module_for(db(), installation.keyring, person(), published_id).module
+
+
+def _give_page(
+    engagement_id: uuid.UUID, module: ModuleFile, *, problem: str | None = None
+) -> Response:
+    engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
     nonce = str(new_nonce(installation.keyring, person().id, engagement_id))
     return page(
         "modules/give.html",
@@ -66,17 +85,23 @@ def _zone() -> ZoneInfo:
 
 @bp.post("/clients/<id:engagement_id>/work/new/<module_id>")
 def give(engagement_id: uuid.UUID, module_id: str) -> Response:
+    module = _of_library(module_id)
+    return _give(engagement_id, module, shelf.source(module_id))
+
+
+@bp.post("/clients/<id:engagement_id>/work/new/own/<id:published_id>")
+def give_own(engagement_id: uuid.UUID, published_id: uuid.UUID) -> Response:
+    return _give(engagement_id, _of_clinic(published_id), published_id)
+
+
+def _give(engagement_id: uuid.UUID, module: ModuleFile, what: bytes | uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
     try:
-        source = shelf.source(module_id)
-    except KeyError as error:
-        raise NotFound from error
-    try:
         work_id = giving.give(
-            db(), installation.keyring, person(), engagement, source, _terms(), nonce_of_form()
+            db(), installation.keyring, person(), engagement, what, _terms(), nonce_of_form()
         )
     except Invalid as invalid:
-        return _give_page(engagement_id, module_id, problem=words_for(invalid))
+        return _give_page(engagement_id, module, problem=words_for(invalid))
     return send_to(pages.work_url(work_id))
 
 
@@ -102,9 +127,31 @@ def _beginning_of(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), _zone()).astimezone(dt.UTC)
 
 
+def rescue(work_id: uuid.UUID, step_id: str) -> Response:
+    """Feedback that came without its session: kept, sealed, for the one who was given the form."""
+    nonce = nonce_of_form()
+    unit().write()
+    author = None
+    if nonce is not None:
+        author = keeping.keep_feedback(
+            db(), installation.keyring, work_id, step_id, _typed(), nonce
+        )
+    return kept_for(author, pages.work_url(work_id))
+
+
+def _typed() -> dict[str, str]:
+    """What stands in the boxes beside a step's answers."""
+    return {
+        name: cleaned(text)
+        for name, text in request.form.items()
+        if name.startswith(("f.", "s.")) and cleaned(text)
+    }
+
+
 @bp.post("/work/<id:work_id>/steps/<step_id>/feedback")
+@rescued_by(rescue)
 def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
-    work = team_work_for(db(), person(), work_id)
+    work = team_work_for(db(), installation.keyring, person(), work_id)
     try:
         feedback.give_feedback(
             db(), installation.keyring, clinic(), person(), work_id, step_id, _words(),
@@ -134,24 +181,26 @@ def _words() -> Words:
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/open")
 def unlock(work_id: uuid.UUID, step_id: str) -> Response:
-    return do(work_id, lambda: giving.unlock(db(), person(), work_id, step_id))
+    return do(
+        work_id, lambda: giving.unlock(db(), installation.keyring, person(), work_id, step_id)
+    )
 
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/seen")
 def see(work_id: uuid.UUID, step_id: str) -> Response:
-    return do(work_id, lambda: states.see(db(), person(), work_id, step_id))
+    return do(work_id, lambda: states.see(db(), installation.keyring, person(), work_id, step_id))
 
 
 @bp.post("/work/<id:work_id>/withdraw")
 def withdraw(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: states.withdraw(db(), person(), work_id))
+    return do(work_id, lambda: states.withdraw(db(), installation.keyring, person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/again")
 def give_again(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: giving.give_again(db(), person(), work_id))
+    return do(work_id, lambda: giving.give_again(db(), installation.keyring, person(), work_id))
 
 
 @bp.post("/work/<id:work_id>/seen")
 def see_misses(work_id: uuid.UUID) -> Response:
-    return do(work_id, lambda: homework.see_misses(db(), person(), work_id))
+    return do(work_id, lambda: homework.see_misses(db(), installation.keyring, person(), work_id))

@@ -66,5 +66,9 @@ WORDS = {
     "start_missing": _("Please choose a day to begin."),
     "end_too_early": _("The last day must come after the first, and not have passed."),
     "reminder_does_not_fit": _("Please choose a day and an hour from the list."),
+    "file_missing": _("Please choose a file first."),
+    "file_refused": _("This file was not taken in. Nothing of it was kept."),
+    "file_too_large": _("The file is larger than 1 MB."),
+    "module_unsound": _("Something in the file is not right yet."),
     "outcome_missing": _("Please say first how it went."),
 }

@@ -4,11 +4,10 @@ import uuid
 
 from flask import Response, request, url_for
 
-from portal.accounts.browser import clinic, person, person_or_none, rescued_by
+from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.caseload.access import engagement_for
 from portal.core import clock, wording
 from portal.core.errors import Invalid
-from portal.core.failures import show_failure
 from portal.core.nonces import Nonce, new_nonce
 from portal.core.web import (
     db,
@@ -46,17 +45,7 @@ def rescue(**place: uuid.UUID) -> Response:
         else None
     )
     back_to = request.path.removesuffix("/draft")
-    signed_in = person_or_none()
-    if author is None:
-        return show_failure(wording.say("old_page"), 400 if signed_in else 401)
-    if signed_in is not None and author.id == signed_in.id:
-        return send_to(back_to)
-    if wants_fragment():
-        return send_to(url_for("accounts.sign_in", why="words_kept", next=back_to))
-    return page(
-        "accounts/kept.html", status=401, kept_at=clock.now(), next=back_to, user_name="",
-        problem=None, scripts=False,
-    )  # fmt: skip
+    return kept_for(author, back_to)
 
 
 @bp.post("/threads/<id:thread_id>")

@@ -225,7 +225,7 @@ class RunningPortal:
             )
             for step in shelf.load(module).steps:
                 if step.clinician_unlocks:
-                    giving.unlock(session, person, work_id, step.id)
+                    giving.unlock(session, self.keyring, person, work_id, step.id)
         return f"/work/{short(work_id)}"
 
     def send(self, author: Person, thread_id: uuid.UUID, text: str) -> None:

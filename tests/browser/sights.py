@@ -116,6 +116,22 @@ def _person(walker: Walker, _scene: Scene) -> None:
     walker.sees_button("Turn this account off")
 
 
+def _module_with_mistakes(walker: Walker, _scene: Scene) -> None:
+    walker.open("/modules")
+    walker.press("Write a new one")
+    box = walker.box("The file")
+    box.fill(box.input_value().replace("goto: end", "goto: nowhere").replace("id: my", "id: My"))
+    walker.press("Check")
+    walker.page.get_by_role("alert").wait_for()
+
+
+def _module_as_a_client(walker: Walker, _scene: Scene) -> None:
+    walker.open("/modules/library/sleep")
+    walker.follow("Look at it as a client")
+    walker.press("Send and go on")
+    walker.page.locator("section [role=alert]").wait_for()
+
+
 SIGHTS = (
     Sight("sign-in", None, "/"),
     Sight("sign-in refused", None, _refused_sign_in, 422),
@@ -147,6 +163,10 @@ SIGHTS = (
     Sight("give work", "ruth", "{scene.client_path}/work/new/sleep"),
     Sight("invite a client", "ruth", "/clients/invite"),
     Sight("invited", "ruth", _invited),
+    Sight("modules", "ruth", "/modules"),
+    Sight("module with mistakes", "ruth", _module_with_mistakes),
+    Sight("module of the library", "ruth", "/modules/library/sleep"),
+    Sight("module as a client", "ruth", _module_as_a_client),
     Sight("people", "tom", "/"),
     Sight("person", "tom", _person),
     Sight("postbox", None, "/postbox"),

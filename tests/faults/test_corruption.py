@@ -11,7 +11,9 @@ from portal.core.database import Base
 from portal.core.ids import short
 from portal.core.nonces import new_nonce
 from portal.core.throttle import Throttle
-from portal.modules.services import keeping
+from portal.modules import shelves
+from portal.modules.services import authoring, keeping
+from portal.modules.services.authoring import Late
 from portal.notifications.addresses import Entry, enter
 from portal.notifications.models import Channel
 from portal.notifications.ownership import ONLY_ME, add_guardian
@@ -27,7 +29,11 @@ ITEMS = {"subject-of-sleep", "subject-of-work", "sleep-1", "sleep-2", "work-1", 
 ITEMS |= {"kept-meanwhile", "Ruth", "answered-well", "noticed-that", "answered-late"}
 ITEMS |= {"planned-walk"}
 # These have tests of their own, here and with the pointers.
-ELSEWHERE = {("addresses", "sealed"), ("browser_sessions", "wrapped_key")}
+ELSEWHERE = {
+    ("addresses", "sealed"),
+    ("browser_sessions", "wrapped_key"),
+    ("published_modules", "sealed"),
+}
 # What each column costs Dana's pages when its first row goes bad.
 COSTS = {
     ("messages", "sealed"): {"sleep-1"},
@@ -58,6 +64,7 @@ class Story:
             unsent.keep_for_author(session, cast.keyring, self.sleep, "kept-meanwhile", nonce)
         self._give_places()
         self._answer(person)
+        self._write_a_module()
 
     def _give_places(self) -> None:
         """Dana is told by mail, has yet to prove a number, and has a guardian."""
@@ -98,6 +105,16 @@ class Story:
             nonce = new_nonce(cast.keyring, person.id, given)
             late = {"best": "answered-late"}
             keeping.keep_for_author(session, cast.keyring, given, "first", late, nonce)
+
+    def _write_a_module(self) -> None:
+        """Ruth has a draft, and words for it that came too late."""
+        cast, ruth = self.cast, self.cast.person("ruth")
+        with cast.database.writing() as session:
+            nonce = new_nonce(cast.keyring, ruth.id, ruth.clinic_id)
+            draft = authoring.begin(session, cast.keyring, ruth, "half a module", nonce)
+            late = Late("late lines", new_nonce(cast.keyring, ruth.id, draft))
+            authoring.keep_for_author(session, cast.keyring, draft, late)
+        self.draft = f"/modules/drafts/{short(draft)}"
 
     def url(self, thread: Any) -> str:
         return self.cast.thread_url(thread)
@@ -158,12 +175,37 @@ def test_one_bad_byte_costs_one_thing(sqlite_cast: Cast, table: str, column: str
             browser = sqlite_cast.browser(name)
             assert browser.open("/").status_code == 200
             assert browser.open(story.url(story.sleep)).status_code < 500
+            assert browser.open(story.draft).status_code < 500
         # It stops nobody from writing on, but whoever has lost the key itself.
         has_no_key = (table, column) == ("grants", "sealed")
         assert story.write() == (409 if has_no_key else 200)
         assert "<textarea" in story.ruth.page.text
         story.mend(columns, column, good)
     assert story.shown_to_dana() == ITEMS
+
+
+def test_a_bad_module_costs_what_was_given_of_it(sqlite_cast: Cast) -> None:
+    story, columns = Story(sqlite_cast), Base.metadata.tables["published_modules"]
+    client = sqlite_cast.client_url("dana")
+    good = story.damage(columns, "sealed", 30)
+    shelves._kept.clear()
+    assert story.dana.open("/").status_code == 200
+    assert "Two steps" not in story.dana.page.text
+    assert story.dana.open(story.step).status_code == 409
+    assert story.ruth.open(client).status_code == 200
+    assert story.write() == 200
+    story.mend(columns, "sealed", good)
+    assert story.shown_to_dana() == ITEMS
+
+
+def test_a_bad_draft_still_shows_what_was_saved_before(sqlite_cast: Cast) -> None:
+    story = Story(sqlite_cast)
+    columns = Base.metadata.tables["module_revisions"]
+    story.damage(columns, "sealed", 30)
+    page = story.ruth.open(story.draft).text
+    assert "half a module" not in page
+    assert "What was saved last is damaged." in page
+    assert "late lines" in page
 
 
 def test_a_bad_session_is_signed_out_and_no_other(sqlite_cast: Cast) -> None:

@@ -55,6 +55,21 @@ SAVE_STEPS = (
     "turn over",
     "answered",
 )
+# Saving a draft of a module and publishing it.
+PUBLISH_STEPS = (
+    "asked",
+    "turn",
+    "begun",
+    "storing the text",
+    "publishing",
+    "page made",
+    "auditing",
+    "committing",
+    "in the commit",
+    "committed",
+    "turn over",
+    "answered",
+)
 TELL_STEPS = (
     "claiming",
     "storing the claim",
@@ -71,6 +86,8 @@ STATEMENTS = {
     "UPDATE threads": "counting it",
     "INSERT INTO responses": "storing the answers",
     "INSERT INTO step_endings": "ending the step",
+    "INSERT INTO module_revisions": "storing the text",
+    "INSERT INTO published_modules": "publishing",
     "FROM homework": "planning homework",
     "DELETE FROM drafts": "forgetting the draft",
     "INSERT INTO pointers": "storing the pointer",
@@ -254,7 +271,7 @@ def run_web(bind: str) -> None:
 
 def main(folder: str, role: str, *arguments: str) -> None:
     if role == "web":
-        set_in_the_web(Traps(Path(folder), (*SEND_STEPS, *SAVE_STEPS)))
+        set_in_the_web(Traps(Path(folder), (*SEND_STEPS, *SAVE_STEPS, *PUBLISH_STEPS)))
         run_web(*arguments)
     elif role == "worker":
         set_in_the_worker(Traps(Path(folder), TELL_STEPS))

@@ -30,6 +30,7 @@ from portal.core.database import Database
 from portal.core.ids import short
 from portal.core.processes import die_with_parent
 from portal.core.schema import upgrade
+from portal.modules.checking import with_top
 from portal.notifications.channels.gateway import sign
 from portal.notifications.models import Channel, NoticePreference, Pointer, Rhythm, State
 from portal.notifications.preferences import Choice
@@ -37,6 +38,7 @@ from portal.notifications.services import set_address
 from tests import servers
 from tests.cast import NONCE, PASSPHRASE, TOKEN, Cast
 from tests.modules import stories
+from tests.modules.files import WHOLE
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"<code>([0-9A-Z-]{30,50})</code>")
@@ -228,6 +230,7 @@ def live(story: Story) -> None:
     _they_write(story, client, counsellor)
     _contacts_are_entered(story, client, counsellor)
     _they_work(story)
+    _a_module_is_written(story)
     _words_come_late(story, client)
     _people_mistype(story)
     _keys_are_changed(story, client)
@@ -369,6 +372,23 @@ def _they_work(story: Story) -> None:
     assert dana.post(f"{url}/homework/act", **report).status == 200
     too_late: dict[str, Any] = {"a.best": story.said("too late"), "action": "next"}
     assert late.post(first, **too_late).status == 401
+
+
+def _a_module_is_written(story: Story) -> None:
+    """Ruth writes one, with the mark wherever an author can put it; some of it comes too late."""
+    ruth, late, mark = story.visitor("ruth"), story.visitor(), story.mark
+    text = with_top(WHOLE, id=f"{mark}-walk", license=mark).replace("A walk", f"A {mark} walk")
+    text = text.replace("Air helps.", f"Air {mark} helps.").replace("Dog", f"{mark} dog")
+    ruth.open("/modules")
+    ruth.post("/modules/drafts", of="")
+    url = ruth.found(re.compile(r'action="(/modules/drafts/[\w-]{22})"'))
+    late.page = ruth.page
+    half: dict[str, Any] = {"text": f"{text} {mark}", "based_on": 1}
+    ruth.post(f"{url}/draft", htmx=True, **half)
+    ruth.open(url)
+    whole: dict[str, Any] = {"text": text, "based_on": 2, "action": "publish"}
+    assert "1.0.0" in ruth.post(url, **whole).text
+    assert late.post(url, **half).status == 401
 
 
 def _words_come_late(story: Story, client: Visitor) -> None:

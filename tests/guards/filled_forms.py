@@ -1,14 +1,17 @@
 """What people type into each form: enough for it to do what it is there for."""
 
-from typing import Any
+import io
+from typing import Any, cast
 
 from portal.accounts.passphrases import new_code
 from portal.core.ids import short
 from tests.cast import PASSPHRASE
+from tests.modules.files import WHOLE
 
 ROLES = {"client": "dana", "clinician": "ruth", "supervisor": "helen", "administrator": "tom"}
 NEW_PASSPHRASE = "eleven slow lanterns drift by"
 CODE = "123456"
+FILE = WHOLE.replace("id: walk", "id: another-walk").encode()
 RECOVERY_CODE, OTHER_CODE = new_code(), new_code()
 
 CHOICE: dict[str, Any] = {
@@ -22,6 +25,19 @@ CHOICE: dict[str, Any] = {
     "wording": "look",
     "sender_name": "notes",
 }
+
+
+class Paper(io.BytesIO):
+    """A file to be sent, as often as it is asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        if not content:
+            self.seek(0)
+        return content
+
+    def close(self) -> None:
+        self.seek(0)
 
 
 def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[str, str]:
@@ -71,6 +87,18 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "home.invite_again": {},
         "modules.give": {"starts": "2026-03-02", "pace": "in_order"}
         | _nonce(world, role, ids, "engagement_id"),
+        "modules.give_own": {"starts": "2026-03-02", "pace": "in_order"}
+        | _nonce(world, role, ids, "engagement_id"),
+        "authors.begin": {"of": ""} | _clinics_nonce(world, role),
+        "authors.take_in": {"file": cast(str, (Paper(FILE), "x.md"))} | _clinics_nonce(world, role),
+        "authors.save": text | {"based_on": "1"} | _nonce(world, role, ids, "draft_id"),
+        "authors.save_itself": text | {"based_on": "1"} | _nonce(world, role, ids, "draft_id"),
+        "authors.kept": {"action": "restore"},
+        "authors.put_away": {"action": "away"},
+        "authors.retire": {"action": "retire"},
+        "authors.preview_draft": {"action": "next", "a.seen": "typed words"},
+        "authors.preview_own": {"action": "next", "a.seen": "typed words"},
+        "authors.preview_library": {"action": "next", "a.best": "typed words"},
         "modules.answer": answers | {"action": "next"} | _nonce(world, role, ids, "work_id"),
         "modules.save_draft": answers | _nonce(world, role, ids, "work_id"),
         "modules.kept": {"action": "restore"},
@@ -97,6 +125,10 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "threads.kept_new": {"action": "restore"},
     }
     return fields[endpoint]
+
+
+def _clinics_nonce(world: Any, role: str) -> dict[str, str]:
+    return {"nonce": str(world.nonce(role, world.clinic.id)) if role != "nobody" else "none"}
 
 
 def _nonce(world: Any, role: str, ids: dict[str, Any], place: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from flask import Flask, render_template
 from flask_babel import LazyString
+from markupsafe import Markup
 
 from portal.core.assets import init_assets
 from portal.core.html import authors_text, init_html, text_to_html
@@ -644,7 +645,7 @@ TEAM_STEP = {
     "unlock_note": "", "is_read": False, "called_at": None, "whole": WHOLE,
     "url": f"{WORK_URL}/steps/wave/feedback",
     "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
-    "task": "",
+    "task": "", "link": "best", "kept_at": START, "kept_url": f"{WORK_URL}/steps/wave/kept",
 }  # fmt: skip
 GIVE: dict[str, Any] = {
     "person": CLINICIAN,
@@ -666,6 +667,96 @@ GIVE: dict[str, Any] = {
         }
     ],
 }  # fmt: skip
+AS_CLIENT = Markup("<h1>An urge is a wave</h1>{}<p class=k>{}").format(
+    authors_text(f"{PROSE[0]}\n\n1. {PROSE[1]}\n2. {PROSE[2]}\n\n- {PROSE[1]}"),
+    Markup(" ").join(
+        Markup('<a href="{}">{}</a>').format(line.href, line.label) for line in CRISIS.lines
+    ),
+)
+MODULE_ROW = {
+    "url": "/m/3",
+    "title": "Riding out the first week after moving to another town",
+    "summary": PROSE[0],
+    "steps": 5,
+    "minutes": 21,
+    "is_worksheet": False,
+    "version": "1.10.0",
+    "by": LONG_NAME,
+    "at": START,
+    "is_retired": True,
+    "is_offered": False,
+}
+DRAFT_ROW = {
+    "url": "/d/1",
+    "title": "Evenings without a screen",
+    "by": LONG_NAME,
+    "at": START,
+    "has_kept": True,
+}
+FACTS = {
+    "version": "1.10.0",
+    "languages": "English, Español",
+    "grades": "English 4.2, Español 5.1",
+    "most": 6,
+    "license": "CC-BY-4.0",
+    "author": LONG_NAME,
+    "steps": 5,
+    "minutes": 21,
+}
+CHECKED = {
+    "is_sound": False,
+    "problems": [
+        {"line": 4, "words": PROSE[0], "quote": "version: 1"},
+        {"line": 112, "words": PROSE[1], "quote": ""},
+    ],
+    "notes": ["There is no Español in it."],
+    "facts": FACTS,
+}
+MODULES = {
+    "person": CLINICIAN,
+    "problem": None,
+    "checked": None,
+    "may_write": True,
+    "drafts": [DRAFT_ROW, DRAFT_ROW | {"title": "", "by": "", "has_kept": False}],
+    "put_away": [DRAFT_ROW],
+    "own": [MODULE_ROW, MODULE_ROW | {"is_retired": False, "by": ""}],
+    "library": [MODULE_ROW | {"is_worksheet": True}, MODULE_ROW],
+    "begin_url": "/modules/drafts",
+    "import_url": "/modules/import",
+    "nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0",
+}
+DRAFT = {
+    "person": CLINICIAN,
+    "title": "Evenings without a screen",
+    "url": "/d/1",
+    "text": "---\nid: evenings\n---\n" + "\n".join(PROSE),
+    "nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0",
+    "based_on": 7,
+    "saved_at": START,
+    "problem": None,
+    "is_damaged": False,
+    "is_put_away": False,
+    "published_url": "/m/3",
+    "rivals": [{"url": "?version=6", "by": LONG_NAME, "at": START}],
+    "earlier": [{"url": "?version=6", "by": LONG_NAME, "at": START}],
+    "kept": {"at": START, "text": PROSE[0]},
+    "checked": None,
+}
+MODULE = {
+    "person": CLINICIAN,
+    "title": "Ride the urge",
+    "summary": PROSE[0],
+    "is_worksheet": False,
+    "facts": FACTS,
+    "steps": [{"title": "An urge is a wave", "minutes": 4}],
+    "preview_url": "/m/3/preview",
+    "file_url": "/m/3/file",
+    "begin_url": "/modules/drafts",
+    "nonce": "AaIBMCvlc-6HckcCD0L41HkUYHzA5nf_pr0",
+    "may_write": True,
+    "of": "urge-surfing",
+}
+
 PAGES |= {
     "home-work": (
         "home/client.html",
@@ -774,6 +865,7 @@ PAGES |= {
         {
             "person": CLINICIAN,
             "client_name": "Rosa Delgado",
+            "own": [MODULE_ROW],
             "modules": [
                 {
                     "url": "/m/1",
@@ -792,6 +884,57 @@ PAGES |= {
                     "is_worksheet": True,
                 },
             ],
+        },
+    ),
+    "modules": ("modules/authors/index.html", MODULES),
+    "modules-refused": (
+        "modules/authors/index.html",
+        MODULES
+        | {"problem": "This file was not taken in.", "checked": CHECKED, "may_write": False},
+    ),
+    "module-draft": ("modules/authors/draft.html", DRAFT),
+    "module-draft-checked": (
+        "modules/authors/draft.html",
+        DRAFT
+        | {
+            "checked": CHECKED,
+            "problem": "The file is larger than 1 MB.",
+            "is_put_away": True,
+            "is_damaged": True,
+        },
+    ),
+    "module-draft-sound": (
+        "modules/authors/draft.html",
+        DRAFT | {"checked": CHECKED | {"problems": [], "is_sound": True, "facts": FACTS}},
+    ),
+    "module": (
+        "modules/authors/show.html",
+        MODULE
+        | {
+            "by": LONG_NAME,
+            "at": START,
+            "is_retired": True,
+            "retire_url": "/retire",
+            "change_url": "/change",
+        },
+    ),
+    "module-library": ("modules/authors/show.html", MODULE),
+    "module-preview": (
+        "modules/authors/preview.html",
+        {
+            "person": CLINICIAN,
+            "inside": AS_CLIENT,
+            "is_over": False,
+            "module_title": "Ride the urge",
+            "url": "/preview",
+            "back_url": "/m/1",
+            "spoken": "es",
+            "languages": [{"code": code, "name": name} for code, name in LANGUAGES.items()],
+            "is_wide": False,
+            "step_id": "wave",
+            "unlock_note": "Talk first.",
+            "steps": [{"id": "wave", "title": "An urge is a wave", "is_here": True}],
+            "travelling": [("a.best", PROSE[0])],
         },
     ),
     "give-work": ("modules/give.html", GIVE),
@@ -826,6 +969,23 @@ FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "saved": ("threads/_saved.html", {"composer": composer(saved_at=START)}),
     "older": ("threads/_older.html", open_thread()),
+    "step-as-client": (
+        "modules/authors/_as_client.html",
+        {
+            "after": {"alarms": [authors_text(PROSE[0])], "reply": "", "shrink_url": "#main"},
+            "step_id": "wave",
+            "title": "An urge is a wave",
+            "number": 1,
+            "count": 7,
+            "minutes": 4,
+            "blocks": [asked("long", "best", longest=4000)],
+            "has_gate": False,
+            "gate": "hold",
+            "problem": "Something is still open.",
+            "may_answer": True,
+            "has_back": True,
+        },
+    ),
     "step-saved": ("modules/_saved.html", {"saved_at": START}),
     "step-open": (
         "modules/_problem.html",

@@ -13,6 +13,7 @@ HOLDERS = {
     ("feedback", "sealed"),
     ("homework_reports", "sealed"),
     ("kept_answers", "sealed"),
+    ("kept_module_texts", "sealed"),
     ("kept_texts", "sealed"),
     ("grants", "sealed"),
     ("epochs", "escrow"),
@@ -21,6 +22,8 @@ HOLDERS = {
 }
 # What the server must read while nobody is signed in.
 SERVERS = {
+    ("module_revisions", "sealed"),
+    ("published_modules", "sealed"),
     ("users", "name_sealed"),
     ("users", "user_name_sealed"),
     ("clinics", "name_sealed"),
@@ -51,7 +54,8 @@ NOT_SEALED = {
     ("heard_texts", "lookup"),
     ("invitations", "code_lookup"),
     ("known_networks", "network"),
-    ("published_modules", "source"),
+    ("published_modules", "digest"),
+    ("published_modules", "module_lookup"),
     ("opt_outs", "lookup"),
     ("users", "authenticator"),
     ("users", "public_key"),

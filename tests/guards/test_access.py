@@ -61,9 +61,31 @@ GET  /delivery                                           in    404  404  404  20
 GET  /clients/<id:engagement_id>/work/new                in    404  200  200  404  404 404 404 404
 GET  /clients/<id:engagement_id>/work/new/<module_id>    in    404  200  200  404  404 404 404 404
 POST /clients/<id:engagement_id>/work/new/<module_id>    in    404  303  303  404  404 404 404 404
+GET  /clients/<id:engagement_id>/work/new/own/<id:published_id>  in 404 200 200 404  404 404 404 404
+POST /clients/<id:engagement_id>/work/new/own/<id:published_id>  in 404 303 303 404  404 404 404 404
 GET  /invitation                                         200   200  200  200  200  -
 POST /invitation                                         200   200  200  200  200  -
 POST /invitation/accept                                  303   303  303  303  303  -
+GET  /modules                                            in    404  200  200  200  -
+POST /modules/drafts                                     in    404  303  303  404  -
+GET  /modules/drafts/<id:draft_id>                       in    404  200  200  404  200 200 404 404
+POST /modules/drafts/<id:draft_id>                       401   404  303  303  404  303 303 404 404
+POST /modules/drafts/<id:draft_id>/draft                 401   404  303  303  404  303 303 404 404
+GET  /modules/drafts/<id:draft_id>/file                  in    404  200  200  404  200 200 404 404
+POST /modules/drafts/<id:draft_id>/kept                  in    404  303  303  404  303 303 404 404
+GET  /modules/drafts/<id:draft_id>/preview               in    404  200  200  404  200 200 404 404
+POST /modules/drafts/<id:draft_id>/preview               in    404  200  200  404  200 200 404 404
+POST /modules/drafts/<id:draft_id>/put-away              in    404  303  303  404  303 303 404 404
+POST /modules/import                                     in    404  303  303  303  -
+GET  /modules/library/<module_id>                        in    404  200  200  200  200 200 200 200
+GET  /modules/library/<module_id>/file                   in    404  200  200  200  200 200 200 200
+GET  /modules/library/<module_id>/preview                in    404  200  200  200  200 200 200 200
+POST /modules/library/<module_id>/preview                in    404  200  200  200  200 200 200 200
+GET  /modules/own/<id:published_id>                      in    404  200  200  200  200 200 404 404
+GET  /modules/own/<id:published_id>/file                 in    404  200  200  200  200 200 404 404
+GET  /modules/own/<id:published_id>/preview              in    404  200  200  200  200 200 404 404
+POST /modules/own/<id:published_id>/preview              in    404  200  200  200  200 200 404 404
+POST /modules/own/<id:published_id>/retire               in    404  303  303  303  303 303 404 404
 POST /notices/gateway/report                             404   404  404  404  404  -
 POST /notices/gateway/text                               404   404  404  404  404  -
 POST /notices/twilio/report                              404   404  404  404  404  -
@@ -101,8 +123,8 @@ POST /work/<id:work_id>/seen                             in    404  303  303  40
 GET  /work/<id:work_id>/steps/<step_id>                  in    200  404  404  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>                  401   303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/draft            401   303  404  404  404  404 404 404 404
-POST /work/<id:work_id>/steps/<step_id>/feedback         in    404  303  303  404  404 404 404 404
-POST /work/<id:work_id>/steps/<step_id>/kept             in    303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/feedback         401   404  303  303  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/kept             in    303  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/open             in    404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/seen             in    404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/submit                           in    303  404  404  404  404 404 404 404

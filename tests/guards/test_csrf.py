@@ -21,7 +21,14 @@ from tests.guards.world import EVERYBODY, MARKS_OF_READING, OBJECTS, Ids, World
 MINUTE = dt.timedelta(minutes=1)
 
 # A form that only shows something: with a good code, what to write down before it is used up.
-SHOW_ONLY = {"/invitation", "/recover"}
+SHOW_ONLY = {
+    "/invitation",
+    "/recover",
+    # A walk through a module, of which nothing is kept.
+    "/modules/drafts/<id:draft_id>/preview",
+    "/modules/library/<module_id>/preview",
+    "/modules/own/<id:published_id>/preview",
+}
 # Called by machines that sign what they say; tests/notifications/test_calls.py forges that.
 SIGNED = re.compile("/notices/(gateway|twilio)/")
 UNSAFE = sorted(
@@ -32,8 +39,11 @@ RESCUED = [
     "/clients/<id:engagement_id>/threads/new/draft",
     "/threads/<id:thread_id>",
     "/threads/<id:thread_id>/draft",
+    "/modules/drafts/<id:draft_id>",
+    "/modules/drafts/<id:draft_id>/draft",
     "/work/<id:work_id>/steps/<step_id>",
     "/work/<id:work_id>/steps/<step_id>/draft",
+    "/work/<id:work_id>/steps/<step_id>/feedback",
 ]
 # Of given work: one that was not opened yet, one that was read and whose plan failed twice, and one
 # whose time is over.
@@ -63,8 +73,15 @@ def what_of(world: World, address: str, role: str) -> Ids:
     return world.ids_of(role, "own")
 
 
+def place_of(world: World, rule: Rule, ids: Ids) -> str:
+    """Where the words are offered."""
+    url = world.url(rule, ids).removesuffix("/draft")
+    return url.partition("/steps/")[0] if url.endswith("/feedback") else url
+
+
 def kept_in(address: str) -> list[str]:
-    return ["kept_answers" if address.startswith("/work/") else "kept_texts"]
+    tables = {"work": "kept_answers", "modules": "kept_module_texts"}
+    return [tables.get(address.split("/")[1], "kept_texts")]
 
 
 def token_of(world: World, cookie: str | None) -> str:
@@ -179,12 +196,13 @@ def test_words_in_a_stale_form_wait_for_their_author(
     world: World, address: str, htmx: bool
 ) -> None:
     """The page is the author's own, its token is not good any more: nothing else changes."""
-    rule, ids = rules(world.app)["POST", address], world.ids_of("client", "own")
-    fields = filled(world, rule.endpoint, "client", ids) | {"csrf_token": "stale"}
-    before, dana = world.snapshot(), world.visit("client")
-    dana._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
+    rule, role = rules(world.app)["POST", address], who_may(address)
+    ids = world.ids_of(role, "own")
+    fields = filled(world, rule.endpoint, role, ids) | {"csrf_token": "stale"}
+    before, author = world.snapshot(), world.visit(role)
+    author._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
     assert before.changed(world.snapshot()) == kept_in(address)
-    page = dana.open(world.url(rule, ids).removesuffix("/draft"))
+    page = author.open(place_of(world, rule, ids))
     assert "typed words" in page.text
 
 
@@ -193,14 +211,15 @@ def test_words_in_a_stale_form_wait_for_their_author(
 def test_words_that_come_after_signing_out_wait_for_their_author(
     world: World, address: str, htmx: bool
 ) -> None:
-    rule, ids = rules(world.app)["POST", address], world.ids_of("client", "own")
-    fields = filled(world, rule.endpoint, "client", ids) | {"csrf_token": "stale"}
+    rule, role = rules(world.app)["POST", address], who_may(address)
+    ids = world.ids_of(role, "own")
+    fields = filled(world, rule.endpoint, role, ids) | {"csrf_token": "stale"}
     before, somebody = world.snapshot(), Browser(world.app)
     answer = somebody._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
     assert before.changed(world.snapshot()) == kept_in(address)
     assert "typed words" not in answer.text, "whoever sits there now is somebody else"
-    place = world.url(rule, ids).removesuffix("/draft")
-    assert "typed words" in world.visit("client").open(place).text
+    place = place_of(world, rule, ids)
+    assert "typed words" in world.visit(role).open(place).text
 
 
 def test_the_next_person_at_the_computer_does_not_see_what_was_kept(world: World) -> None:

@@ -33,6 +33,7 @@ from portal.core import crypto
 from portal.core.crypto import Box, Unreadable, label
 from portal.core.database import Base
 from portal.core.keyring import Keyring, name_place
+from portal.modules import own, published
 from portal.modules import queries as work
 from portal.notifications import formats
 from portal.threads import queries
@@ -296,6 +297,11 @@ class Thief:
             "epochs": lambda: escrow_place(clinic, row["vault_id"], row["number"]),
             "key_wraps": lambda: Owner(row["user_id"], clinic).place(row["kind"]),
             "kept_texts": lambda: queries.kept_label(clinic, row["place_id"], row["id"]),
+            "kept_module_texts": lambda: own.kept_place(clinic, row["draft_id"], row["id"]),
+            "module_revisions": lambda: own.revision_place(
+                clinic, row["draft_id"], row["seq"], row["author_id"]
+            ),
+            "published_modules": lambda: published.place(clinic, row["id"]),
             "kept_answers": lambda: work.kept_label(
                 clinic, row["assignment_id"], row["step_id"], row["id"]
             ),

@@ -1,6 +1,7 @@
 """Whatever people type shows as what they typed: no tag, no attribute, no address comes of it."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
@@ -12,7 +13,11 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from portal.accounts.models import User
+from portal.core.ids import short
 from portal.core.keyring import name_place
+from portal.core.nonces import new_nonce
+from portal.modules.services import authoring
+from portal.modules.services.authoring import Late
 from portal.threads.access import thread_for
 from portal.threads.services import sending, unsent
 from tests.guards.filled_forms import ROLES, filled
@@ -25,9 +30,10 @@ PAYLOADS: list[str] = json.loads(
     (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
 )
 FIELDS = (
-    "a.act.what", "a.best", "action", "address", "after", "ask", "based_on", "before", "channel",
-    "code", "contact", "current", "day", "ends", "from", "hour", "language", "lang", "name", "new",
-    "next", "nonce", "obstacle", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
+    "a.act.what", "a.best", "a.seen", "action", "address", "after", "ask", "based_on", "before",
+    "channel", "code", "contact", "current", "day", "ends", "file", "from", "hour", "language",
+    "lang", "name", "new", "next",
+    "nonce", "obstacle", "of", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
     "role", "s.noticed", "second", "sender_name", "starts", "subject", "text", "time_zone",
     "until", "user_name", "voicemail", "weekday", "who_else", "why", "wording",
 )  # fmt: skip
@@ -188,10 +194,50 @@ def in_the_postbox(world: World, texts: list[str]) -> Iterator[TestResponse]:
         file.unlink()
 
 
+def in_modules(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    """A module's text in its box, kept words, what was typed into a preview."""
+    ruth, draft = world.reader("clinician"), world.drafts["dana"]
+    url = f"/modules/drafts/{short(draft)}"
+    for text in texts:
+        nonce = new_nonce(world.keyring, ruth.id, draft)
+        with world.database.writing() as session:
+            authoring.keep_for_author(session, world.keyring, draft, Late(text, nonce))
+            authoring.save(session, world.keyring, ruth, draft, text, nonce=nonce, based_on=1)
+        yield world.visit("clinician").open(url)
+        yield world.submit("clinician", url, text=text, nonce="x")
+    own = f"/modules/own/{short(world.published['dana'])}/preview"
+    for text in texts:
+        form = {"a.mood": text, "a.again.what": text, "step": "second", "action": "next"}
+        yield world.submit("clinician", own, **form | {"action": "show"})
+        yield world.submit("clinician", own, **form | {"step": text, "say": text, "width": text})
+
+
 SINKS: list[Sink] = [
     in_messages, in_answers_to_a_send, in_drafts, in_kept_words, in_what_is_shown_again,
-    in_subjects, in_names, in_the_postbox,
+    in_subjects, in_names, in_the_postbox, in_modules,
 ]  # fmt: skip
+
+
+def test_what_an_author_writes_is_told_of_and_is_nothing_else(world: World) -> None:
+    """In titles and mistakes: the pages are those of harmless text, but for how much is wrong."""
+    known = set[Tag]()
+    for texts in (harmless(bundles(PAYLOADS)), bundles(PAYLOADS)):
+        tags = set[Tag]()
+        for text in texts:
+            draft = world.drafts["dana"]
+            _write_module(world, draft, f"---\ntitle:\n  en: {text.splitlines()[0]}\n---\n{text}")
+            for url in (f"/modules/drafts/{short(draft)}?check=1", "/modules"):
+                tags |= set(bones(world.visit("clinician").open(url)).tags)
+        known = known or tags
+        assert tags <= known
+        world.put_back()
+
+
+def _write_module(world: World, draft: uuid.UUID, text: str) -> None:
+    ruth = world.reader("clinician")
+    nonce = new_nonce(world.keyring, ruth.id, draft)
+    with world.database.writing() as session:
+        authoring.save(session, world.keyring, ruth, draft, text, nonce=nonce, based_on=1)
 
 
 @pytest.fixture

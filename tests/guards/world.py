@@ -32,7 +32,9 @@ from portal.core.database import Base
 from portal.core.ids import new_id, short
 from portal.core.nonces import Nonce, new_nonce
 from portal.modules import shelf
-from portal.modules.services import giving, keeping
+from portal.modules.checking import with_top
+from portal.modules.services import authoring, giving, keeping
+from portal.modules.services.authoring import Late
 from portal.notifications.addresses import CODE_LASTS
 from portal.notifications.formats import seal_hint
 from portal.notifications.models import (
@@ -51,6 +53,7 @@ from tests.cast import Browser, Cast
 from tests.conftest import make_config
 from tests.guards.filled_forms import CODE, RECOVERY_CODE, ROLES, filled
 from tests.modules import stories
+from tests.modules.files import WHOLE
 
 EVERYBODY = ("nobody", *ROLES)
 OBJECTS = ("own", "colleague", "removed", "elsewhere", "absent")
@@ -104,6 +107,7 @@ class World(Cast):
         self._invite_walter()
         self._begin_threads()
         self._give_work()
+        self._write_modules()
         self._remove_and_disable()
         self._write_and_leave()
         self._keep_contacts()
@@ -177,6 +181,26 @@ class World(Cast):
         self.work["over"] = stories.give(self, source=stories.TWO_STEPS, ends_at=clock.now())
         with self.database.writing() as session:
             giving.end_what_is_past(session, self.app.extensions["portal"].config)
+
+    def _write_modules(self) -> None:
+        """Each counsellor has a draft, with words kept, and has published a module; one of Luis's
+        drafts is put away, and one of his modules retired."""
+        self.drafts, self.published = {}, {}
+        for client, by in {"dana": "ruth", "rosa": "luis", "iris": "luis", "pavel": "olga"}.items():
+            person, text = self.person(by), with_top(WHOLE, id=f"walk-of-{client}")
+            with self.database.writing() as session:
+                nonce = new_nonce(self.keyring, person.id, person.clinic_id)
+                draft = authoring.begin(session, self.keyring, person, text, nonce)
+                late = Late("kept module", new_nonce(self.keyring, person.id, draft))
+                authoring.keep_for_author(session, self.keyring, draft, late)
+                self.published[client] = authoring.publish_source(
+                    session, self.keyring, person.clinic_id, person.id, text.encode()
+                )
+                self.drafts[client] = draft
+        luis = self.person("luis")
+        with self.database.writing() as session:
+            authoring.put_away(session, self.keyring, luis, self.drafts["iris"], is_away=True)
+            authoring.retire(session, self.keyring, luis, self.published["iris"], is_over=True)
 
     def _work_that_was_read(self) -> uuid.UUID:
         """Work of Dana's that she sent and Ruth read; what she planned did not happen twice."""
@@ -340,6 +364,8 @@ class World(Cast):
                 "contact_id",
                 "work_id",
                 "problem_id",
+                "draft_id",
+                "published_id",
             )
             fixed = {"seq": 1, "name": "portal.0.css"}
             return {name: new_id() for name in names} | fixed | IN_WORK
@@ -357,6 +383,8 @@ class World(Cast):
             "problem_id": self.problems[client[which]],
             "session_id": sessions.get((role, which)) or sessions.get(("", which)) or new_id(),
             "work_id": self.work[client[which]],
+            "draft_id": self.drafts[client[which]],
+            "published_id": self.published[client[which]],
             **IN_WORK,
             "seq": 1,
             "name": self.app.extensions["assets"].stylesheet.url.rpartition("/")[2],

@@ -53,17 +53,17 @@ def give(
 
 def look(cast: Cast, person: Person, work_id: uuid.UUID) -> OpenWork:
     with cast.database.reading() as session:
-        return work_for(session, person, work_id)
+        return work_for(session, cast.keyring, person, work_id)
 
 
 def progress(cast: Cast, person: Person, work_id: uuid.UUID) -> queries.Progress:
     with cast.database.reading() as session:
-        return queries.progress(session, work_for(session, person, work_id))
+        return queries.progress(session, work_for(session, cast.keyring, person, work_id))
 
 
 def open_work(cast: Cast, person: Person, work_id: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        states.mark_opened(session, person, work_id)
+        states.mark_opened(session, cast.keyring, person, work_id)
 
 
 def save(
@@ -102,12 +102,12 @@ def send(
 
 def unlock(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> None:
     with cast.database.writing() as session:
-        giving.unlock(session, person, work_id, step)
+        giving.unlock(session, cast.keyring, person, work_id, step)
 
 
 def revisions(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> list[queries.Answered]:
     with cast.database.reading() as session:
-        return queries.revisions(session, work_for(session, person, work_id), step)
+        return queries.revisions(session, work_for(session, cast.keyring, person, work_id), step)
 
 
 def say(
@@ -133,7 +133,9 @@ def say(
 
 def feedback_seen(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Said]:
     with cast.database.reading() as session:
-        return queries.feedback_on(session, cast.keyring, work_for(session, person, work_id))
+        return queries.feedback_on(
+            session, cast.keyring, work_for(session, cast.keyring, person, work_id)
+        )
 
 
 def report(
@@ -153,7 +155,7 @@ def report(
 
 def homework_seen(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Task]:
     with cast.database.reading() as session:
-        work = work_for(session, person, work_id)
+        work = work_for(session, cast.keyring, person, work_id)
         return queries.homework_of(session, work.vault, [work.id])
 
 

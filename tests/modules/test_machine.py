@@ -111,7 +111,7 @@ class Work(RuleBasedStateMachine):
         # The next work's clinician waits for nothing in this one.
         if self.model.state not in OVER:
             with self.cast.database.writing() as session:
-                states.withdraw(session, self.ruth, self.work)
+                states.withdraw(session, self.cast.keyring, self.ruth, self.work)
         clock.set_clock(None)
 
     def tick(self) -> None:
@@ -169,7 +169,7 @@ class Work(RuleBasedStateMachine):
         allowed = has_sent and State.SUBMITTED in FOLLOWS[self.model.state]
         try:
             with self.cast.database.writing() as session:
-                states.submit(session, self.dana, self.work)
+                states.submit(session, self.cast.keyring, self.dana, self.work)
         except Conflict:
             assert not allowed
             return
@@ -197,7 +197,7 @@ class Work(RuleBasedStateMachine):
         allowed = self.model.state is State.FEEDBACK_GIVEN
         try:
             with self.cast.database.writing() as session:
-                states.complete(session, person, self.work)
+                states.complete(session, self.cast.keyring, person, self.work)
         except Conflict:
             assert not allowed
             return

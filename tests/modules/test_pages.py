@@ -291,3 +291,44 @@ def test_a_step_that_is_not_there_is_not_found(cast: Cast, work: uuid.UUID) -> N
     assert cast.browser("dana").open(url_of(work, "nothing")).status_code == 404
     stories.save(cast, cast.person("dana"), work, "look", stories.LOOK, ending=Ending.SENT)
     assert cast.browser("ruth").open(url_of(work, "look")).status_code == 404
+
+
+def test_feedback_that_came_after_signing_out_is_in_the_boxes_again(
+    cast: Cast, work: uuid.UUID
+) -> None:
+    dana, ruth = cast.person("dana"), cast.browser("ruth")
+    stories.send(cast, dana, work, "look")
+    stories.send(cast, dana, work, "safe")
+    ruth.open(url_of(work))
+    for step, words in (("look", "You looked"), ("safe", "You named it")):
+        fields: Fields = {"s.noticed": words, "s.task": "Walk", "csrf_token": "stale"}
+        form = fields | {"nonce": nonce_in(ruth, step), "action": "send"}
+        url = f"{url_of(work, step)}/feedback"
+        late = Browser(cast.app).client.post(url, data=form)
+        assert late.status_code == 401
+        assert "Your words are safe" in late.text
+        assert words not in late.text
+    assert "You have words here that were not saved." in ruth.open(cast.client_url("dana")).text
+    for name in ("helen", "dana"):
+        assert "You looked" not in cast.browser(name).open(url_of(work)).text, "they are Ruth's"
+    ruth.open(url_of(work))
+    assert ruth.page.text.count("It is in the boxes again.") == 2
+    assert "You looked</textarea>" in ruth.page.text
+    sent: Fields = {"s.noticed": "You looked", "action": "send"}
+    ruth.post(f"{url_of(work, 'look')}/feedback", nonce=nonce_in(ruth, "look"), **sent)
+    assert ruth.page.text.count("It is in the boxes again.") == 1, "what is sent waits no more"
+    ruth.post(f"{url_of(work, 'safe')}/kept", action="discard")
+    assert "You named it" not in ruth.page.text
+
+
+def test_a_clients_nonce_keeps_no_feedback(cast: Cast, work: uuid.UUID) -> None:
+    """Nor does one that the form has already been sent with."""
+    dana, ruth = cast.person("dana"), cast.person("ruth")
+    stories.send(cast, dana, work, "look")
+    used = stories.nonce_for(cast, ruth, work)
+    stories.say(cast, ruth, work, "look", nonce=used)
+    for nonce, status in ((stories.nonce_for(cast, dana, work), 401), (used, 401)):
+        form: Fields = {"s.noticed": "Forged", "nonce": str(nonce), "csrf_token": "x"}
+        url = f"{url_of(work, 'look')}/feedback"
+        assert Browser(cast.app).client.post(url, data=form).status_code == status
+    assert "Forged" not in cast.browser("ruth").open(url_of(work)).text

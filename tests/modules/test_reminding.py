@@ -58,7 +58,7 @@ def work(cast: Cast, time: Time, dana: Person) -> uuid.UUID:
 
 def choose(cast: Cast, person: Person, work: uuid.UUID, weekday: int | None, hour: int) -> None:
     with cast.database.writing() as session:
-        reminding.choose(session, person, work, weekday, hour)
+        reminding.choose(session, cast.keyring, person, work, weekday, hour)
 
 
 def remind(cast: Cast) -> int:
@@ -125,7 +125,7 @@ def test_work_that_is_over_reminds_of_nothing(
 ) -> None:
     choose(cast, dana, work, TUESDAY, SIX)
     with cast.database.writing() as session:
-        states.skip(session, dana, work)
+        states.skip(session, cast.keyring, dana, work)
     assert week_by_week(cast, time, 1) == []
     with cast.database.reading() as session:
         assert session.get(WorkReminder, work) is None
@@ -166,7 +166,7 @@ def test_work_is_over_after_its_last_day_and_can_be_given_again(
     assert late.is_shut
     assert stories.revisions(cast, dana, work, "look")[-1].answers == stories.LOOK | {"mood": 2}
     with cast.database.writing() as session:
-        giving.give_again(session, ruth, work)
+        giving.give_again(session, cast.keyring, ruth, work)
     assert end_what_is_past(cast) == 0
     stories.send(cast, dana, work, "look")
     assert stories.history(cast, work) == [
@@ -185,7 +185,7 @@ def test_what_was_sent_does_not_end(cast: Cast, time: Time, dana: Person) -> Non
 
 def test_what_was_left_out_is_over(cast: Cast, dana: Person, work: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        states.skip(session, dana, work)
+        states.skip(session, cast.keyring, dana, work)
     with pytest.raises(Conflict), cast.database.writing() as session:
-        states.skip(session, dana, work)
+        states.skip(session, cast.keyring, dana, work)
     assert stories.send(cast, dana, work, "look").is_shut

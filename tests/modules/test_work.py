@@ -52,10 +52,10 @@ def test_work_goes_from_the_first_look_to_its_end(
     stories.say(cast, ruth, work, "plan", ask_again=True)
     stories.send(cast, dana, work, "plan", {"act": {"what": "Walk less", "confidence": 9}})
     with cast.database.writing() as session:
-        states.submit(session, dana, work)
+        states.submit(session, cast.keyring, dana, work)
     stories.say(cast, ruth, work, "plan")
     with cast.database.writing() as session:
-        states.complete(session, dana, work)
+        states.complete(session, cast.keyring, dana, work)
     assert stories.history(cast, work) == [
         "assigned", "opened", "in_progress", "submitted", "revision_asked", "in_progress",
         "submitted", "feedback_given", "completed",
@@ -96,7 +96,7 @@ def test_each_side_does_its_own_part(
     with pytest.raises(NotFound):
         stories.say(cast, dana, work, "look")
     with cast.database.writing() as session, pytest.raises(NotFound):
-        states.withdraw(session, dana, work)
+        states.withdraw(session, cast.keyring, dana, work)
 
 
 def test_one_form_is_saved_over_and_over_and_stands_once(
@@ -153,7 +153,7 @@ def test_what_cannot_be_sent_is_saved_all_the_same(
     saved = stories.send(cast, dana, work, "plan")
     assert saved.is_shut, "it comes after the others"
     with cast.database.writing() as session:
-        states.withdraw(session, ruth, work)
+        states.withdraw(session, cast.keyring, ruth, work)
     assert stories.send(cast, dana, work, "look").is_shut
     assert stories.progress(cast, dana, work).answers == stories.PLAN | stories.LOOK
 
@@ -229,7 +229,7 @@ def test_two_misses_tell_the_clinician_and_nobody_asks_again(
     assert task.closed_at is not None
     assert stories.waiting(cast, ruth) is not None
     with cast.database.writing() as session:
-        homework.see_misses(session, ruth, work)
+        homework.see_misses(session, cast.keyring, ruth, work)
     assert stories.waiting(cast, ruth) is None
 
 
@@ -247,7 +247,7 @@ def test_answers_that_come_too_late_wait_for_their_author(
     assert author is not None
     assert nobody is None, "a clinician fills in no client's step"
     with cast.database.writing() as session:
-        keeping.restore_kept(session, cast.clinic, dana, work, "look")
+        keeping.restore_kept(session, cast.keyring, cast.clinic, dana, work, "look")
         assert session.scalar(select(func.count()).select_from(KeptAnswers)) == 0
     assert stories.progress(cast, dana, work).answers == {"mood": 2, "best": "Too late"}
 
@@ -341,7 +341,7 @@ def test_who_was_called_says_that_they_came_and_is_called_again_by_new_answers(
     stories.send(cast, dana, work, "look")
     stories.save(cast, dana, work, "safe", UNSURE)
     with cast.database.writing() as session:
-        states.see(session, ruth, work, "safe")
+        states.see(session, cast.keyring, ruth, work, "safe")
     stories.save(cast, dana, work, "safe", UNSURE)
     assert stories.waiting(cast, ruth) is None
     stories.save(cast, dana, work, "safe", UNSURE | {"gate": "yes"})
@@ -358,5 +358,5 @@ def test_an_answer_that_called_waits_although_the_work_was_taken_back(
     stories.send(cast, dana, work, "look")
     stories.save(cast, dana, work, "safe", UNSURE)
     with cast.database.writing() as session:
-        states.withdraw(session, ruth, work)
+        states.withdraw(session, cast.keyring, ruth, work)
     assert stories.waiting(cast, ruth) is not None

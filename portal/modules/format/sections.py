@@ -69,13 +69,14 @@ class RawModule:
 def cut(text: str, problems: Problems) -> RawModule:
     """The file's pieces. What stands where nothing can stand is told as a problem."""
     lines = text.split("\n")
-    front, begin = _front_matter(lines, problems)
+    front, begin = front_matter(lines, problems)
     cutter = _Cutter(problems)
     cutter.cut(lines, begin)
     return RawModule(front, cutter.steps)
 
 
-def _front_matter(lines: list[str], problems: Problems) -> tuple[YamlNode | None, int]:
+def front_matter(lines: list[str], problems: Problems) -> tuple[YamlNode | None, int]:
+    """What stands at the top, and the index of the line after it."""
     if lines[0].rstrip() != "---":
         problems.add(1, _("The file begins with a line of three dashes: ---"))
         return None, 0

@@ -84,7 +84,7 @@ def save(
 
     What fits is always stored, also where the step cannot be sent. Raises NotFound, NonceRefused.
     """
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     if form.nonce is None or not form.nonce.was_given_to(keyring, person.id, work.id):
         raise NonceRefused

@@ -25,6 +25,7 @@ from portal.modules.models import (
     Feedback,
     State,
 )
+from portal.modules.services.keeping import discard_kept
 from portal.modules.services.states import (
     NonceRefused,
     count_waiting,
@@ -68,7 +69,7 @@ def give_feedback(
     `ask_again` gives work that was sent as a whole back to be gone over once more. Raises
     NotFound, NonceRefused, Invalid for nothing or too much, or Conflict.
     """
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     if nonce is None or not nonce.was_given_to(keyring, person.id, work.id):
         raise NonceRefused
@@ -87,6 +88,7 @@ def give_feedback(
     if work.state is State.SUBMITTED:
         wanted = State.REVISION_ASKED if ask_again else State.FEEDBACK_GIVEN
         work = move(session, person, work, wanted)
+    discard_kept(session, person, work.id, step.id)
     count_waiting(session, work)
     tell_the_client(session, person, work)
     audit.note(session, person.clinic_id, person.id, "feedback:give", work.id, step.id)

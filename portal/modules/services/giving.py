@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
@@ -18,20 +17,19 @@ from portal.core.errors import NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
-from portal.modules.access import (
-    load,
-    team_work_for,
-)
+from portal.modules import published
+from portal.modules.access import team_work_for
 from portal.modules.course import ANSWERABLE
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import (
     Assignment,
     Gate,
+    Origin,
     Pace,
-    PublishedModule,
     State,
     StepTerms,
 )
+from portal.modules.own import own_module_for
 from portal.modules.services.states import (
     NonceRefused,
     move,
@@ -63,14 +61,15 @@ def give(
     keyring: Keyring,
     person: Person,
     engagement: EngagementFacts,
-    source: bytes,
+    what: bytes | uuid.UUID,
     terms: Terms,
     nonce: Nonce | None,
 ) -> uuid.UUID:
-    """Gives a client the module or worksheet in a file; once, however often it is asked.
+    """Gives a client a module or worksheet; once, however often it is asked.
 
-    A version that the clinic has given before stays as it was then. Raises NonceRefused, or
-    ValueError for a file that is no sound module.
+    `what`: the file of one from the library, or the id of a version that the clinic published
+    itself. A version that was given before stays as it was then. Raises NonceRefused, NotFound for
+    a version that is not offered, or ValueError for a file that is no sound module.
     """
     if nonce is None or not nonce.was_given_to(keyring, person.id, engagement.id):
         raise NonceRefused
@@ -80,7 +79,7 @@ def give(
     )
     if known is not None:
         return known
-    module, published_id = _publish(session, person, source)
+    module, published_id = _pinned(session, keyring, person, what)
     work_id, now = new_id(), clock.now()
     session.add(
         Assignment(
@@ -116,31 +115,19 @@ def give(
     return work_id
 
 
-def _publish(session: Session, person: Person, source: bytes) -> tuple[ModuleFile, uuid.UUID]:
-    """This version as the clinic's own; the file of the first time is kept."""
-    module = read_source(source)
-    kind = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    session.execute(
-        kind(PublishedModule)
-        .values(
-            id=new_id(),
-            clinic_id=person.clinic_id,
-            module_id=module.id,
-            version=module.version,
-            source=source,
-            published_by=person.id,
-            published_at=clock.now(),
-        )
-        .on_conflict_do_nothing()
+def _pinned(
+    session: Session, keyring: Keyring, person: Person, what: bytes | uuid.UUID
+) -> tuple[ModuleFile, uuid.UUID]:
+    """The version that this work stays with."""
+    if isinstance(what, uuid.UUID):
+        one = own_module_for(session, keyring, person, what)
+        if one.is_retired:
+            raise NotFound
+        return one.module, one.id
+    published_id = published.store(
+        session, keyring, person.clinic_id, Origin.LIBRARY, read_source(what), what, person.id
     )
-    published_id = session.scalars(
-        select(PublishedModule.id).where(
-            PublishedModule.clinic_id == person.clinic_id,
-            PublishedModule.module_id == module.id,
-            PublishedModule.version == module.version,
-        )
-    ).one()
-    return load(session, published_id), published_id
+    return published.load(session, keyring, published_id), published_id
 
 
 def end_what_is_past(session: Session, _config: Config) -> int:
@@ -160,17 +147,19 @@ def end_what_is_past(session: Session, _config: Config) -> int:
     return len(rows)
 
 
-def give_again(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def give_again(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """Work whose time was over is there again, without a last day. Raises NotFound or Conflict."""
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     move(session, person, work, State.ASSIGNED)
     session.execute(update(Assignment).where(Assignment.id == work.id).values(ends_at=None))
     tell_the_client(session, person, work)
 
 
-def unlock(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:
+def unlock(
+    session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, step_id: str
+) -> None:
     """Opens a step that stays shut until a clinician has decided on it. Raises NotFound."""
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     if not step_of(work, step_id).clinician_unlocks:
         raise NotFound
     terms = session.get_one(StepTerms, (work.id, step_id))

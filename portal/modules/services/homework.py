@@ -66,7 +66,7 @@ def report(
 ) -> None:
     """How homework went; once. The second time that it did not happen, the care team is told, and
     the client is not asked again. Raises NotFound, NonceRefused or Invalid."""
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     row = session.get(Homework, (work.id, prompt_id))
     if row is None:
         raise NotFound
@@ -135,9 +135,9 @@ def _misses(session: Session, work: OpenWork, prompt_id: str) -> int:
     return sum(one.outcome == "not_yet" for one in reports)
 
 
-def see_misses(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def see_misses(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """The care team has seen that homework did not happen. Raises NotFound."""
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     session.execute(
         update(Homework).where(Homework.assignment_id == work.id).values(missed_at=None)
     )

@@ -1,10 +1,12 @@
-"""Answers that came without a live session: kept, sealed, for the one whose form they were in."""
+"""What came without a live session: kept, sealed, for the one whose form it was in. A client's
+answers, or what a clinician typed beside them.
+"""
 
 import json
 import uuid
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -22,6 +24,7 @@ from portal.modules.access import (
     grant_holders,
 )
 from portal.modules.models import (
+    Feedback,
     KeptAnswers,
     StepEnding,
 )
@@ -45,9 +48,37 @@ def keep_for_author(
     """
     for author in grant_holders(session, work_id):
         if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
-            _keep(session, author, work_id, step_id, answers, nonce)
+            if not _is_sent(session, StepEnding, StepEnding.by == author.id, nonce):
+                _keep(session, author, work_id, step_id, answers, nonce)
             return author
     return None
+
+
+def keep_feedback(
+    session: Session,
+    keyring: Keyring,
+    work_id: uuid.UUID,
+    step_id: str,
+    typed: dict[str, str],
+    nonce: Nonce,
+) -> User | None:
+    """Keeps what a clinician typed beside a step's answers, by the names of its boxes.
+
+    Returns that person, or None if the form was given to nobody who may give feedback here.
+    """
+    for author in grant_holders(session, work_id):
+        if author.role.is_clinical and nonce.was_given_to(keyring, author.id, work_id):
+            if not _is_sent(session, Feedback, Feedback.author_id == author.id, nonce):
+                _keep(session, author, work_id, step_id, typed, nonce)
+            return author
+    return None
+
+
+def _is_sent(
+    session: Session, model: type[StepEnding | Feedback], by: ColumnElement[bool], nonce: Nonce
+) -> bool:
+    """A form that has done its work keeps nothing more."""
+    return session.scalar(select(model.seq).where(by, model.nonce == nonce.id)) is not None
 
 
 def _keep(
@@ -58,10 +89,7 @@ def _keep(
     answers: dict[str, Any],
     nonce: Nonce,
 ) -> None:
-    has_ended = session.scalar(
-        select(StepEnding.seq).where(StepEnding.by == author.id, StepEnding.nonce == nonce.id)
-    )
-    if has_ended is not None or not answers:
+    if not answers:
         return
     session.execute(
         delete(KeptAnswers).where(KeptAnswers.author_id == author.id, KeptAnswers.nonce == nonce.id)
@@ -88,13 +116,18 @@ def _keep(
 
 
 def restore_kept(
-    session: Session, clinic: ClinicFacts, person: Person, work_id: uuid.UUID, step_id: str
+    session: Session,
+    keyring: Keyring,
+    clinic: ClinicFacts,
+    person: Person,
+    work_id: uuid.UUID,
+    step_id: str,
 ) -> None:
     """Puts kept answers into the step, over what was answered there; the latter stays on record.
 
     Raises NotFound.
     """
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     last = queries.revisions(session, work, step_id)[-1:]
     answers = queries.merged(last)

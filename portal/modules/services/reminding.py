@@ -10,6 +10,7 @@ from portal.accounts.people import Person
 from portal.config import Config
 from portal.core import audit, clock
 from portal.core.errors import Invalid
+from portal.core.keyring import Keyring
 from portal.modules.access import clients_work_for
 from portal.modules.course import ANSWERABLE, OVER
 from portal.modules.models import (
@@ -33,13 +34,18 @@ AT_ONCE = 200
 
 
 def choose(
-    session: Session, person: Person, work_id: uuid.UUID, weekday: int | None, hour: int
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work_id: uuid.UUID,
+    weekday: int | None,
+    hour: int,
 ) -> None:
     """Keeps when a client wants to be reminded of this work; None for never.
 
     weekday: 0 is Monday; hour: on their own clock. Raises NotFound, or Invalid.
     """
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     session.execute(delete(WorkReminder).where(WorkReminder.assignment_id == work.id))
     if weekday is not None:
         if weekday not in range(7) or hour not in HOURS:

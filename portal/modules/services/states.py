@@ -11,6 +11,7 @@ from portal.caseload.models import CareTeamMember, Engagement
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.errors import Conflict, Invalid, NotFound
+from portal.core.keyring import Keyring
 from portal.modules import queries
 from portal.modules.access import (
     OpenWork,
@@ -87,22 +88,22 @@ def move(session: Session, person: Person, work: OpenWork, state: State) -> Open
     return replace(work, state=state)
 
 
-def mark_opened(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def mark_opened(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """Remembers that the client has seen what was given, and what pointed to it."""
     opened(session, person.id, CAUSE, work_id)
     if person.is_staff:
         return
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     if work.state is State.ASSIGNED:
         move(session, person, work, State.OPENED)
 
 
-def submit(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def submit(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """The client sends the work as it is, also with steps that were put off.
 
     Raises NotFound, or Conflict if nothing was sent yet or it is not theirs to send now.
     """
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     if not queries.progress(session, work).has_sent:
         raise Conflict(reason="work_moved_on")
     work = move(session, person, work, State.SUBMITTED)
@@ -110,30 +111,32 @@ def submit(session: Session, person: Person, work_id: uuid.UUID) -> None:
     tell_the_team(session, person, work)
 
 
-def complete(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def complete(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """Either side says that the work is done with. Raises NotFound or Conflict."""
-    work = work_for(session, person, work_id, to_write=True)
+    work = work_for(session, keyring, person, work_id, to_write=True)
     work = move(session, person, work, State.COMPLETED)
     count_waiting(session, work)
 
 
-def skip(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def skip(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """The client leaves work out. What was answered stays. Raises NotFound or Conflict."""
-    work = clients_work_for(session, person, work_id, to_write=True)
+    work = clients_work_for(session, keyring, person, work_id, to_write=True)
     work = move(session, person, work, State.SKIPPED)
     count_waiting(session, work)
 
 
-def withdraw(session: Session, person: Person, work_id: uuid.UUID) -> None:
+def withdraw(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """The care team takes work back. What was answered stays. Raises NotFound or Conflict."""
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     work = move(session, person, work, State.WITHDRAWN)
     count_waiting(session, work)
 
 
-def see(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:
+def see(
+    session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, step_id: str
+) -> None:
     """Somebody of the care team has seen the answer that called for them. Raises NotFound."""
-    work = team_work_for(session, person, work_id, to_write=True)
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
     note_seen(session, work.id, step_of(work, step_id).id)
     count_waiting(session, work)
     audit.note(session, person.clinic_id, person.id, "step:see", work.id, step_id)
