@@ -8,7 +8,8 @@ compiled, once for each language; the rest is looked up, not worked out.
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -92,6 +93,17 @@ def language() -> str:
     return _reader().language
 
 
+@contextmanager
+def speaking(other: str) -> Iterator[None]:
+    """Meanwhile this request's pages speak another of our languages, on the same calendar."""
+    before = _reader()
+    g.reader = Reader(other, before.zone)
+    try:
+        yield
+    finally:
+        g.reader = before
+
+
 def face() -> Reader:
     """The reader's calendar and clock, for whoever has many times to tell."""
     return _reader()
@@ -101,6 +113,12 @@ def day_name(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
     """As "Tue 4 Mar", on the reader's calendar and in their language; with the year if not this."""
     reader = _reader()
     day = moment.astimezone(zone or reader.zone).date()
+    return _day(day, reader.language, day.year != reader.year)
+
+
+def date_name(day: dt.date) -> str:
+    """As `day_name`, of a day that somebody wrote down."""
+    reader = _reader()
     return _day(day, reader.language, day.year != reader.year)
 
 

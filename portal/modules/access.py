@@ -35,6 +35,7 @@ class OpenWork:
     pace: Pace
     state: State
     waiting_since: dt.datetime | None
+    last_at: dt.datetime
 
 
 _FIND = Prepared(
@@ -51,6 +52,7 @@ _FIND = Prepared(
         Assignment.pace,
         Assignment.state,
         Assignment.waiting_since,
+        Assignment.last_at,
         Vault.epoch.label("newest"),
         Vault.stale_since,
         Grant.epoch,
@@ -97,6 +99,7 @@ def work_for(
         row.pace,
         row.state,
         row.waiting_since,
+        row.last_at,
     )
 
 

@@ -66,5 +66,10 @@ WORDS = {
     "start_missing": _("Please choose a day to begin."),
     "end_too_early": _("The last day must come after the first, and not have passed."),
     "reminder_does_not_fit": _("Please choose a day and an hour from the list."),
+    "written_missing": _("Please enter the day on which the sheet was written."),
+    "no_such_sheet": _("No work of your clients has this code. Please look again."),
+    "sheet_empty": _("Nothing is typed in yet."),
+    "sheet_shut": _("This work is not open any more. What you typed is still here, but not saved."),
+    "sheet_wrong": _("Something does not fit. Nothing is lost. Look for the red line."),
     "outcome_missing": _("Please say first how it went."),
 }

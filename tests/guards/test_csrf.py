@@ -34,6 +34,7 @@ RESCUED = [
     "/threads/<id:thread_id>/draft",
     "/work/<id:work_id>/steps/<step_id>",
     "/work/<id:work_id>/steps/<step_id>/draft",
+    "/work/<id:work_id>/steps/<step_id>/sheet",
 ]
 # Of given work: one that was not opened yet, one that was read and whose plan failed twice, and one
 # whose time is over.
@@ -61,6 +62,10 @@ def what_of(world: World, address: str, role: str) -> Ids:
     if address.startswith("/work/") and stage is not None:
         return world.ids_of(role, "own") | {"work_id": world.work[stage]}
     return world.ids_of(role, "own")
+
+
+def writer_of(address: str) -> str:
+    return "clinician" if address.endswith("/sheet") else "client"
 
 
 def kept_in(address: str) -> list[str]:
@@ -179,12 +184,13 @@ def test_words_in_a_stale_form_wait_for_their_author(
     world: World, address: str, htmx: bool
 ) -> None:
     """The page is the author's own, its token is not good any more: nothing else changes."""
-    rule, ids = rules(world.app)["POST", address], world.ids_of("client", "own")
-    fields = filled(world, rule.endpoint, "client", ids) | {"csrf_token": "stale"}
-    before, dana = world.snapshot(), world.visit("client")
-    dana._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
+    rule, writer = rules(world.app)["POST", address], writer_of(address)
+    ids = world.ids_of(writer, "own")
+    fields = filled(world, rule.endpoint, writer, ids) | {"csrf_token": "stale"}
+    before, author = world.snapshot(), world.visit(writer)
+    author._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
     assert before.changed(world.snapshot()) == kept_in(address)
-    page = dana.open(world.url(rule, ids).removesuffix("/draft"))
+    page = author.open(world.url(rule, ids).removesuffix("/draft"))
     assert "typed words" in page.text
 
 
@@ -193,14 +199,15 @@ def test_words_in_a_stale_form_wait_for_their_author(
 def test_words_that_come_after_signing_out_wait_for_their_author(
     world: World, address: str, htmx: bool
 ) -> None:
-    rule, ids = rules(world.app)["POST", address], world.ids_of("client", "own")
-    fields = filled(world, rule.endpoint, "client", ids) | {"csrf_token": "stale"}
+    rule, writer = rules(world.app)["POST", address], writer_of(address)
+    ids = world.ids_of(writer, "own")
+    fields = filled(world, rule.endpoint, writer, ids) | {"csrf_token": "stale"}
     before, somebody = world.snapshot(), Browser(world.app)
     answer = somebody._go("POST", world.url(rule, ids), htmx=htmx, follow=False, data=fields)
     assert before.changed(world.snapshot()) == kept_in(address)
     assert "typed words" not in answer.text, "whoever sits there now is somebody else"
     place = world.url(rule, ids).removesuffix("/draft")
-    assert "typed words" in world.visit("client").open(place).text
+    assert "typed words" in world.visit(writer).open(place).text
 
 
 def test_the_next_person_at_the_computer_does_not_see_what_was_kept(world: World) -> None:

@@ -436,6 +436,11 @@ def pages_of(world: World) -> list[tuple[str, str]]:
         ("client", "/account/notices"),
         *[(role, f"/work/{short(world.work['dana'])}") for role in ("client", "clinician")],
         ("client", f"/work/{short(world.work['dana'])}/steps/first"),
+        ("clinician", f"/work/{short(world.work['dana'])}/steps/first/sheet"),
+        *[
+            (role, f"/work/{short(world.work['dana'])}/paper?answers=1")
+            for role in ("client", "clinician")
+        ],
         *[("client", url) for url in (f"{dana}/reading", f"{dana}/threads/new")],
         *[("clinician", url) for url in ("/", dana, world.thread_url(threads_["clinician"]))],
         *[("clinician", url) for url in ("/clients/invite", f"{dana}/reading", f"{dana}/contact")],

@@ -38,13 +38,16 @@ def keep_for_author(
     step_id: str,
     answers: dict[str, Any],
     nonce: Nonce,
+    *,
+    on_paper: bool = False,
 ) -> User | None:
     """Keeps answers that came without a live session, sealed to the one whose form they were in.
 
-    Returns that person, or None if the form was given to nobody who may answer here.
+    Returns that person, or None if the form was given to nobody who may answer here: the client,
+    or one of the care team if they were typed in from a sheet.
     """
     for author in grant_holders(session, work_id):
-        if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
+        if author.role.is_staff == on_paper and nonce.was_given_to(keyring, author.id, work_id):
             _keep(session, author, work_id, step_id, answers, nonce)
             return author
     return None
