@@ -17,7 +17,7 @@ from portal.core.web import Portal
 from portal.home import routes as home
 from portal.home.wording import WORDS as HOME_WORDS
 from portal.modules.author_routes import bp as authors_bp
-from portal.modules.team_routes import bp as modules_bp
+from portal.modules.paper_routes import bp as modules_bp
 from portal.modules.wording import WORDS as WORK_WORDS
 from portal.notifications import own_routes as notices
 from portal.notifications import routes as calls

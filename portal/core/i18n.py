@@ -116,6 +116,12 @@ def day_name(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
     return _day(day, reader.language, day.year != reader.year)
 
 
+def date_name(day: dt.date) -> str:
+    """As `day_name`, of a day that somebody wrote down."""
+    reader = _reader()
+    return _day(day, reader.language, day.year != reader.year)
+
+
 def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
     """As "14:02", on the reader's clock."""
     local = moment.astimezone(zone or _reader().zone)

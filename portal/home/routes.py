@@ -111,6 +111,8 @@ def _queue() -> Response:
         "caseload/index.html",
         rows=_queue_rows(),
         invite_url=url_for("caseload.invite"),
+        sheet_url=url_for("modules.find_sheet"),
+        progress_url=url_for("modules.clinic_progress"),
         notices=pending_notices(),
     )
 

@@ -36,6 +36,7 @@ class OpenWork:
     pace: Pace
     state: State
     waiting_since: dt.datetime | None
+    last_at: dt.datetime
 
 
 _FIND = Prepared(
@@ -52,6 +53,7 @@ _FIND = Prepared(
         Assignment.pace,
         Assignment.state,
         Assignment.waiting_since,
+        Assignment.last_at,
         Vault.epoch.label("newest"),
         Vault.stale_since,
         Grant.epoch,
@@ -103,6 +105,7 @@ def work_for(
         row.pace,
         row.state,
         row.waiting_since,
+        row.last_at,
     )
 
 

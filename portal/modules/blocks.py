@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from portal.core import wording
 from portal.core.html import authors_text, text_to_html
-from portal.core.i18n import _, clock_time
+from portal.core.i18n import _, clock_time, date_name
 from portal.modules.controls import Control, control, plan_controls, rows_controls
 from portal.modules.format.shapes import (
     Computed,
@@ -54,6 +54,7 @@ class StepView:
     wrong: Mapping[str, str]
     said: list[Said]
     rivals: list[Answered]
+    spare_rows: int = 1
 
 
 def blocks(view: StepView) -> list[Block]:
@@ -90,14 +91,14 @@ def _asked(view: StepView, question: Question) -> Block:
         "ask",
         groups=((control(question, view.fields, name_of(question.id), wrong),),),
         said=beside(view.said, question.id),
-        other=_other_answers(view.rivals, question),
+        other=_other_answers(view, question),
     )
     if isinstance(question, SafetyGate):
         return replace(block, kind="gate")
     if not isinstance(question, Rows | Plan):
         return block
     groups = (
-        rows_controls(question, view.fields)
+        rows_controls(question, view.fields, view.spare_rows)
         if isinstance(question, Rows)
         else (plan_controls(question, view.fields),)
     )
@@ -107,14 +108,21 @@ def _asked(view: StepView, question: Question) -> Block:
     )  # fmt: skip
 
 
-def _other_answers(rivals: list[Answered], question: Question) -> str:
-    """What was answered on another device at the same time, if it differs."""
-    found = [one for one in rivals if one.answers is not None]
+def _other_answers(view: StepView, question: Question) -> str:
+    """What was answered elsewhere at the same time, if it differs."""
+    mine = view.answers.get(question.id)
+    found = [(one, (one.answers or {}).get(question.id)) for one in view.rivals]
     return "\n".join(
-        _("You also wrote at %(time)s:", time=clock_time(one.at)) + " " + told
-        for one in found
-        if (told := shown(question, (one.answers or {}).get(question.id)))
+        f"{_where(one)} {told}"
+        for one, answer in found
+        if answer != mine and (told := shown(question, answer))
     )
+
+
+def _where(one: Answered) -> str:
+    if one.written_on is not None:
+        return _("On your sheet of %(day)s:", day=date_name(one.written_on))
+    return _("You also wrote at %(time)s:", time=clock_time(one.at))
 
 
 def beside(said: list[Said], prompt_id: str) -> tuple[dict[str, Any], ...]:

@@ -120,15 +120,15 @@ def plan_controls(question: Plan, fields: Fields) -> tuple[Control, ...]:
     return (*texts, sure)
 
 
-def rows_controls(question: Rows, fields: Fields) -> Iterator[tuple[Control, ...]]:
-    """The rows there are, and one more to fill in."""
+def rows_controls(question: Rows, fields: Fields, spare: int = 1) -> Iterator[tuple[Control, ...]]:
+    """The rows there are, and so many more to fill in."""
     name = name_of(question.id)
     filled = [
         number
         for number in range(question.max_rows)
         if any(fields.get(f"{name}.{number}.{column.id}") for column in question.columns)
     ]
-    count = min(max(max(filled, default=-1) + 2, question.min_rows), question.max_rows)
+    count = min(max(max(filled, default=-1) + 1 + spare, question.min_rows), question.max_rows)
     for number in range(count):
         yield tuple(
             control(column, fields, f"{name}.{number}.{column.id}", "")

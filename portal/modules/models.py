@@ -75,6 +75,7 @@ class Assignment(Base):
         UniqueConstraint("given_by", "nonce"),
         Index("ix_assignments_engagement", "engagement_id", "id"),
         Index("ix_assignments_ends_at", "ends_at"),
+        Index("ix_assignments_given", "clinic_id", "given_at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -141,6 +142,8 @@ class Response(Base):
 
     One form has one row, however often it is saved; another form, as on another device, makes
     another row, and the earlier one stays. `based_on` is the number that the form was made from.
+    `written_on`: the day that stands on a sheet of paper, from which the author, one of the care
+    team, typed them in.
     """
 
     __tablename__ = "responses"
@@ -156,6 +159,7 @@ class Response(Base):
     sealed: Mapped[bytes]
     nonce: Mapped[uuid.UUID]
     saved_at: Mapped[dt.datetime]
+    written_on: Mapped[dt.date | None]
 
 
 class Ending(enum.StrEnum):
@@ -166,7 +170,8 @@ class Ending(enum.StrEnum):
 
 
 class StepEnding(Base):
-    """A client left a step behind: they sent it, or put it off. Numbered within given work.
+    """A step was left behind: the client sent it, or put it off; or it was sent for them, from
+    paper. Numbered within given work.
 
     `response_seq` is what they had answered then. `nonce` is the form's: it happens once.
     """

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from babel.dates import get_day_names
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.people import Person
 from portal.core import wording
 from portal.core.html import authors_text
-from portal.core.i18n import _, day_name, language
+from portal.core.i18n import _, date_name, day_name, language
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
@@ -28,10 +28,10 @@ from portal.modules.format.shapes import (
 from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
 from portal.modules.models import State
-from portal.modules.queries import Progress, Said, WorkRow
+from portal.modules.queries import Answered, Progress, Said, WorkRow
 from portal.modules.services.reminding import HOURS, MOST
 from portal.modules.shown import answer_rows, say, shown
-from portal.modules.wording import STATES
+from portal.modules.wording import STATES, TEAM_STATES
 from portal.vault.queries import open_for
 
 USUAL_HOUR = 18
@@ -43,6 +43,10 @@ def work_url(work_id: uuid.UUID) -> str:
 
 def step_url(work_id: uuid.UUID, step_id: str) -> str:
     return f"{work_url(work_id)}/steps/{step_id}"
+
+
+def print_url(work_id: uuid.UUID, step_id: str | None = None) -> str:
+    return f"{step_url(work_id, step_id) if step_id else work_url(work_id)}/paper"
 
 
 def on_the_whole(
@@ -86,6 +90,7 @@ def step_page(
         "overview_url": work_url(work.id),
         "url": step_url(work.id, step.id),
         "back_url": _back_url(work, found, step),
+        "print_url": print_url(work.id, step.id),
         "number": _number(found, step),
         "count": len(found.course.places),
         "minutes": step.minutes,
@@ -95,9 +100,18 @@ def step_page(
         "nonce": str(new_nonce(keyring, person.id, work.id)),
         "based_on": based_on if based_on is not None else last.seq if last else 0,
         "saved_at": last.at if last else None,
+        "typed_in": typed_in(session, keyring, last),
         "kept": _kept(step, kept),
         "gate": found.marks[step.id].gate.value,
     }
+
+
+def typed_in(session: Session, keyring: Keyring, one: Answered | None) -> dict[str, str] | None:
+    """Who typed answers in from a sheet of which day; None if they did not come on paper."""
+    if one is None or one.written_on is None:
+        return None
+    name = queries.name_of(session, keyring, one.author_id)
+    return {"by": name, "day": date_name(one.written_on)}
 
 
 def _kept(step: Step, kept: list[queries.Kept]) -> dict[str, Any] | None:
@@ -181,8 +195,28 @@ def _says(place: Place, found: Progress, *, may_answer: bool) -> str:
     return str(wording.say(f"step_{place.standing.value}"))
 
 
-def work_rows(rows: list[WorkRow], kept: set[uuid.UUID], now: dt.datetime) -> list[dict[str, Any]]:
+def how_far(work: OpenWork, found: Progress) -> str:
+    """Where somebody is, and when they were there last; empty before they have begun."""
+    going_on = found.course.next_open()
+    if not found.latest or going_on is None:
+        return ""
+    number, count = _number(found, going_on.step), len(found.course.places)
+    where = _("Step %(number)s of %(count)s", number=number, count=count)
+    return f"{where} · {_('last on %(day)s', day=day_name(work.last_at))}"
+
+
+def work_rows(
+    session: Session,
+    rows: list[WorkRow],
+    now: dt.datetime,
+    *,
+    kept: Collection[uuid.UUID] = (),
+    for_team: bool = False,
+) -> list[dict[str, Any]]:
     """Lines for a list of given work."""
+    sent, states = queries.steps_sent(session, [row.id for row in rows]), STATES
+    if for_team:
+        states = TEAM_STATES
     return [
         {
             "url": work_url(row.id),
@@ -191,15 +225,28 @@ def work_rows(rows: list[WorkRow], kept: set[uuid.UUID], now: dt.datetime) -> li
             "says": (
                 _("From %(day)s", day=day_name(row.starts_at))
                 if row.starts_at > now and row.state is State.ASSIGNED
-                else str(STATES[row.state.value])
+                else str(states[row.state.value])
             ),
-            "last_at": row.last_at,
-            "is_new": row.state in (State.ASSIGNED, State.FEEDBACK_GIVEN, State.REVISION_ASKED),
-            "is_waiting": row.waiting_since is not None,
+            "so_far": _so_far(row, sent.get(row.id, 0)),
+            "is_new": (
+                not for_team
+                and row.state in (State.ASSIGNED, State.FEEDBACK_GIVEN, State.REVISION_ASKED)
+            ),
+            "waiting_since": row.waiting_since if for_team else None,
             "has_kept": row.id in kept,
         }
         for row in rows
     ]
+
+
+def _so_far(row: WorkRow, sent: int) -> str:
+    if row.state not in (State.IN_PROGRESS, State.REVISION_ASKED):
+        return ""
+    last = _("last on %(day)s", day=day_name(row.last_at))
+    if len(row.module.steps) < 2 or not sent:
+        return last
+    so_far = _("%(sent)s of %(count)s steps sent", sent=sent, count=len(row.module.steps))
+    return f"{so_far} · {last}"
 
 
 def client_home(
@@ -216,7 +263,7 @@ def client_home(
     vault = open_for(session, person, vault_id)
     tasks = queries.homework_of(session, vault, [row.id for row in rows])
     return {
-        "work": work_rows(rows, kept, now),
+        "work": work_rows(session, rows, now, kept=kept),
         "homework": [
             {
                 "what": task.plan.get("what", ""),
@@ -243,7 +290,13 @@ def team_part(
     """What given work has to show on a client's page for the care team."""
     kept = queries.work_with_kept_answers(session, person)
     return {
-        "work": work_rows(queries.work_of(session, keyring, engagement_id), kept, now),
+        "work": work_rows(
+            session,
+            queries.work_of(session, keyring, engagement_id),
+            now,
+            kept=kept,
+            for_team=True,
+        ),
         "give_url": f"/clients/{short(engagement_id)}/work/new",
     }
 

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, cast
@@ -44,6 +44,9 @@ from portal.vault.keys import OpenVault, Place, Sealed
 log = logging.getLogger("portal.modules")
 
 MOST_LISTED = 100
+# Beside the answers of a sheet of paper that are kept: no prompt has such an id.
+WRITTEN_ON = "@written_on"
+MOST_FOUND = 5000
 
 
 def answers_place(work_id: uuid.UUID, step_id: str, seq: int, author_id: uuid.UUID) -> Place:
@@ -65,7 +68,8 @@ def kept_label(clinic_id: uuid.UUID, work_id: uuid.UUID, step_id: str, kept_id: 
 
 @dataclass(frozen=True)
 class Answered:
-    """One form's answers to a step. `answers` is None if this person cannot read them."""
+    """One form's answers to a step. `answers` is None if this person cannot read them;
+    `written_on` is the day on a sheet that somebody of the care team typed in."""
 
     step_id: str
     seq: int
@@ -73,32 +77,27 @@ class Answered:
     author_id: uuid.UUID
     at: dt.datetime
     answers: dict[str, Any] | None
+    written_on: dt.date | None
 
 
+_COLUMNS = (
+    Response.step_id,
+    Response.seq,
+    Response.based_on,
+    Response.author_id,
+    Response.saved_at,
+    Response.written_on,
+    Response.epoch,
+    Response.sealed,
+)
 _REVISIONS = Prepared(
-    select(
-        Response.step_id,
-        Response.seq,
-        Response.based_on,
-        Response.author_id,
-        Response.saved_at,
-        Response.epoch,
-        Response.sealed,
-    )
+    select(*_COLUMNS)
     .where(Response.assignment_id == bindparam("work"), Response.step_id == bindparam("step"))
     .order_by(Response.seq)
 )
 _last = Response.__table__.alias("last")
 _LATEST = Prepared(
-    select(
-        Response.step_id,
-        Response.seq,
-        Response.based_on,
-        Response.author_id,
-        Response.saved_at,
-        Response.epoch,
-        Response.sealed,
-    ).where(
+    select(*_COLUMNS).where(
         Response.assignment_id == bindparam("work"),
         Response.seq
         == select(func.max(_last.c.seq))
@@ -122,16 +121,42 @@ def latest(session: Session, work: OpenWork) -> dict[str, Answered]:
     return {row.step_id: _answered(work, row) for row in _LATEST.all(session, work=work.id)}
 
 
+_ALL = Prepared(
+    select(*_COLUMNS)
+    .where(Response.assignment_id == bindparam("work"))
+    .order_by(Response.step_id, Response.seq)
+)
+
+
+def revisions_of(
+    session: Session, work: OpenWork, step_ids: Collection[str]
+) -> dict[str, list[Answered]]:
+    """As `revisions`, of several steps in one look-up. Nothing else is opened."""
+    found: dict[str, list[Answered]] = {step_id: [] for step_id in step_ids}
+    if found:
+        for row in _ALL.all(session, work=work.id):
+            if row.step_id in found:
+                found[row.step_id].append(_answered(work, row))
+    return found
+
+
 def _answered(work: OpenWork, row: Any) -> Answered:
     place = answers_place(work.id, row.step_id, row.seq, row.author_id)
     opened = work.vault.open_or_none(Sealed(row.epoch, row.sealed), place)
     answers = None if opened is None else json.loads(opened)
-    return Answered(row.step_id, row.seq, row.based_on, row.author_id, row.saved_at, answers)
+    return Answered(
+        row.step_id, row.seq, row.based_on, row.author_id, row.saved_at, answers, row.written_on
+    )
+
+
+def from_paper(found: list[Answered]) -> Answered | None:
+    """What was typed in from a sheet the last time."""
+    return next((one for one in reversed(found) if one.written_on is not None), None)
 
 
 def rivals(found: list[Answered]) -> list[Answered]:
     """What was saved from other forms while the last one was being filled in, as on another
-    device: it was not known to whoever filled in the last, and it differs."""
+    device or on paper: it was not known to whoever filled in the last, and it differs."""
     if not found:
         return []
     last = found[-1]
@@ -140,6 +165,12 @@ def rivals(found: list[Answered]) -> list[Answered]:
         for one in found[:-1]
         if one.seq > last.based_on and one.answers is not None and one.answers != last.answers
     ]
+
+
+def name_of(session: Session, keyring: Keyring, person_id: uuid.UUID) -> str:
+    """Of one of the care team, who typed in what came on paper."""
+    sealed = session.scalar(select(User.name_sealed).where(User.id == person_id))
+    return keyring.name(sealed or b"", "users", "name", person_id)
 
 
 class Said(NamedTuple):
@@ -221,6 +252,7 @@ class Progress:
     latest: dict[str, Answered]
     marks: dict[str, course.StepMark]
     endings: dict[str, Any]
+    sent_seqs: frozenset[tuple[str, int]]
     course: course.Course
 
     @cached_property
@@ -250,7 +282,8 @@ def merged(found: Iterable[Answered]) -> dict[str, Any]:
 
 def progress(session: Session, work: OpenWork) -> Progress:
     found = latest(session, work)
-    endings = {row.step_id: row for row in _ENDINGS.all(session, work=work.id)}
+    left = _ENDINGS.all(session, work=work.id)
+    endings = {row.step_id: row for row in left}
     read = {row.step_id: row.seq for row in _READ.all(session, work=work.id)}
     terms = {row.step_id: row for row in _TERMS.all(session, work=work.id)}
     marks = {
@@ -271,7 +304,16 @@ def progress(session: Session, work: OpenWork) -> Progress:
         starts_at=work.starts_at,
         now=clock.now(),
     )
-    return Progress(work.module, found, marks, endings, way)
+    sent_seqs = frozenset((row.step_id, row.response_seq) for row in left if row.how is Ending.SENT)
+    return Progress(work.module, found, marks, endings, sent_seqs, way)
+
+
+def sent(session: Session, work: OpenWork, found: Progress) -> dict[str, Any]:
+    """What counts of what was sent: all that the care team sees. What is still being written, and
+    what was changed since and not sent, is its author's alone."""
+    seqs = {name: row.response_seq for name, row in found.endings.items() if row.how is Ending.SENT}
+    revisions = revisions_of(session, work, seqs)
+    return merged(one for name, seq in seqs.items() for one in revisions[name] if one.seq == seq)
 
 
 def _called_at(terms: Any) -> dt.datetime | None:
@@ -324,8 +366,14 @@ def kept_beside(session: Session, person: Person, work: OpenWork) -> dict[str, K
             )
         )
     )
-    found = {step_id: kept_of(session, person, work, step_id) for step_id in steps}
+    found = {step_id: kept_feedback(session, person, work, step_id) for step_id in steps}
     return {step_id: kept[-1] for step_id, kept in found.items() if kept}
+
+
+def kept_feedback(session: Session, person: Person, work: OpenWork, step_id: str) -> list[Kept]:
+    """Without the sheets of paper that were typed in too late."""
+    found = kept_of(session, person, work, step_id)
+    return [one for one in found if WRITTEN_ON not in one.answers]
 
 
 def work_with_kept_answers(session: Session, person: Person) -> set[uuid.UUID]:
@@ -369,6 +417,18 @@ def _work_row(session: Session, keyring: Keyring, found: Any) -> WorkRow | None:
         return None
 
 
+def steps_sent(session: Session, work_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How many steps of each were sent: to be told in a list without opening anything."""
+    if not work_ids:
+        return {}
+    rows = session.execute(
+        select(StepEnding.assignment_id, func.count(StepEnding.step_id.distinct()))
+        .where(StepEnding.assignment_id.in_(work_ids), StepEnding.how == Ending.SENT)
+        .group_by(StepEnding.assignment_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def waiting_items(session: Session, person: Person) -> list[Waiting]:
     """For every engagement on whose team somebody is: since when work waits, if any does."""
     rows = session.execute(
@@ -382,6 +442,19 @@ def waiting_items(session: Session, person: Person) -> list[Waiting]:
         .group_by(Assignment.engagement_id)
     )
     return [Waiting(*row) for row in rows]
+
+
+def ids_of_team_member(session: Session, person: Person) -> list[uuid.UUID]:
+    """All work on whose care team somebody is, the latest first."""
+    return list(
+        session.scalars(
+            select(Assignment.id)
+            .join(CareTeamMember, CareTeamMember.engagement_id == Assignment.engagement_id)
+            .where(CareTeamMember.user_id == person.id, CareTeamMember.left_at.is_(None))
+            .order_by(Assignment.id.desc())
+            .limit(MOST_FOUND)
+        )
+    )
 
 
 @dataclass(frozen=True)

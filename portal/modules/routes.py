@@ -62,7 +62,8 @@ def show(work_id: uuid.UUID) -> Response:
     note_opening(work)
     if person().is_staff:
         return page(
-            "modules/team.html", **team_pages.work_page(db(), installation.keyring, person(), work)
+            "modules/team.html",
+            **team_pages.work_page(db(), installation.keyring, person(), work),
         )
     return _overview(work)
 
@@ -83,7 +84,9 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
         title=say(work.module.title),
         summary=say(work.module.summary),
         state=work.state.value,
+        how_far=pages.how_far(work, found) if may_answer else "",
         steps=pages.place_rows(work, found),
+        print_url=pages.print_url(work.id),
         go_on_url=pages.step_url(work.id, going_on.step.id) if going_on and may_answer else None,
         is_begun=found.has_sent,
         submit_url=_url_if(may_answer and found.has_sent and _is_left(found), work, "submit"),
@@ -163,15 +166,24 @@ def _problem(saved: Saved | None) -> str | None:
 
 def rescue(work_id: uuid.UUID, step_id: str) -> Response:
     """Answers that came without their session: kept, sealed, for the one who was given the form."""
-    nonce, back_to = nonce_of_form(), pages.step_url(work_id, step_id)
+    return rescue_answers(work_id, step_id, pages.step_url(work_id, step_id))
+
+
+def rescue_answers(
+    work_id: uuid.UUID, step_id: str, back_to: str, *, sheet: dict[str, Any] | None = None
+) -> Response:
+    """`sheet`: what is kept with answers that one of the care team typed in from paper."""
+    nonce = nonce_of_form()
     unit().write()
     module = load_of(db(), installation.keyring, work_id)
     step = next((one for one in module.steps if one.id == step_id), None) if module else None
     author = None
     if nonce is not None and step is not None:
-        typed = typed_answers(step, request.form)
+        answers = typed_answers(step, request.form).answers
+        if answers and sheet:
+            answers |= sheet
         author = keeping.keep_for_author(
-            db(), installation.keyring, work_id, step_id, typed.answers, nonce
+            db(), installation.keyring, work_id, step_id, answers, nonce, on_paper=sheet is not None
         )
     return kept_for(author, back_to)
 
@@ -248,8 +260,8 @@ def kept(work_id: uuid.UUID, step_id: str) -> Response:
 
 def _forget_feedback(work_id: uuid.UUID, step_id: str) -> Response:
     """A clinician does not want any more what they typed too late."""
-    states.step_of(team_work_for(db(), installation.keyring, person(), work_id), step_id)
-    keeping.discard_kept(db(), person(), work_id, step_id)
+    work = team_work_for(db(), installation.keyring, person(), work_id)
+    keeping.forget_feedback(db(), person(), work, states.step_of(work, step_id).id)
     return send_to(pages.work_url(work_id))
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.people import Person
 from portal.caseload.access import engagement_for_team
 from portal.core.html import authors_text
+from portal.core.i18n import _, date_name, when
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
@@ -17,8 +18,8 @@ from portal.modules import own, pages, queries, shelf
 from portal.modules.access import OpenWork
 from portal.modules.author_pages import module_row, order_of
 from portal.modules.blocks import beside
-from portal.modules.course import OVER
-from portal.modules.format.shapes import ModuleFile, Question, SafetyGate, Step
+from portal.modules.course import ANSWERABLE, OVER
+from portal.modules.format.shapes import ModuleFile, Plan, Question, SafetyGate, Step
 from portal.modules.models import Ending, State
 from portal.modules.queries import Answered, Kept, Progress, Said
 from portal.modules.shown import answer_rows, say, shown
@@ -39,6 +40,7 @@ def work_page(
 ) -> dict[str, Any]:
     """The work with its answers. `typed`: for which step feedback was typed that did not pass."""
     found = queries.progress(session, work)
+    seen = Seen(session, keyring, work, found)
     said = queries.feedback_on(session, keyring, work)
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
     tasks = queries.homework_of(session, work.vault, [work.id])
@@ -51,14 +53,15 @@ def work_page(
         "state_says": TEAM_STATES[work.state.value],
         "waiting_since": work.waiting_since,
         "waiting_at": _waiting_at(work, found),
-        "homework": [_task(task) for task in tasks],
+        "homework": [_task(work, task) for task in tasks],
         "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
         "steps": [
-            _step(session, work, found, step, said, words.get(step.id), kept.get(step.id))
+            _step(seen, step, said, words.get(step.id), kept.get(step.id))
             | {"nonce": str(new_nonce(keyring, person.id, work.id))}
             for step in work.module.steps
             if found.course.of(step.id) or step.id in found.endings
         ],
+        "print_url": pages.print_url(work.id),
         "may_ask_again": work.state is State.SUBMITTED,
         "ends_at": work.ends_at,
         "again_url": f"{url}/again" if work.state is State.EXPIRED else None,
@@ -77,9 +80,10 @@ def _waiting_at(work: OpenWork, found: Progress) -> str:
     )
 
 
-def _task(task: queries.Task) -> dict[str, Any]:
+def _task(work: OpenWork, task: queries.Task) -> dict[str, Any]:
     return {
         "what": task.plan.get("what", ""),
+        "worksheet": _worksheet(work, task.prompt_id),
         "reports": [
             {"at": one.at, "says": OUTCOMES[one.outcome], "obstacle": one.obstacle}
             for one in task.reports
@@ -87,17 +91,52 @@ def _task(task: queries.Task) -> dict[str, Any]:
     }
 
 
+def _worksheet(work: OpenWork, prompt_id: str) -> dict[str, str] | None:
+    """The worksheet that goes with a plan, where it is given; None if there is none."""
+    plan = work.module.prompts.get(prompt_id)
+    name = plan.worksheet if isinstance(plan, Plan) else None
+    if name is None or name not in shelf.names():
+        return None
+    url = f"/clients/{short(work.engagement_id)}/work/new/{name}"
+    return {"url": url, "title": say(shelf.load(name).title)}
+
+
+class Seen:
+    """What the care team may see of given work: what was sent, read in one look-up."""
+
+    def __init__(self, session: Session, keyring: Keyring, work: OpenWork, found: Progress) -> None:
+        self.work, self.found = work, found
+        self._sent = {name: row for name, row in found.endings.items() if row.how is Ending.SENT}
+        self._all = queries.revisions_of(session, work, self._sent)
+        self._session, self._keyring = session, keyring
+        self.answers = queries.merged(one for name in self._sent for one in self._last(name))
+
+    def until_sent(self, step_id: str) -> list[Answered]:
+        return [one for one in self._all[step_id] if one.seq <= self._sent[step_id].response_seq]
+
+    def rivals(self, step_id: str) -> list[Answered]:
+        """What differs from what was sent; beside a sheet only what the client has sent, too:
+        they did not send the sheet themself, and may still be writing."""
+        found = queries.rivals(self.until_sent(step_id))
+        if found and self.until_sent(step_id)[-1].written_on is not None:
+            return [one for one in found if (step_id, one.seq) in self.found.sent_seqs]
+        return found
+
+    def typed_in(self, step_id: str) -> dict[str, str] | None:
+        last = next(self._last(step_id), None) if step_id in self._sent else None
+        return pages.typed_in(self._session, self._keyring, last)
+
+    def _last(self, step_id: str) -> Iterator[Answered]:
+        seq = self._sent[step_id].response_seq
+        return (one for one in self._all[step_id] if one.seq == seq)
+
+
 def _step(
-    session: Session,
-    work: OpenWork,
-    found: Progress,
-    step: Step,
-    all_said: list[Said],
-    typed: Typed | None,
-    kept: Kept | None,
+    seen: Seen, step: Step, all_said: list[Said], typed: Typed | None, kept: Kept | None
 ) -> dict[str, Any]:
     """One step. What was typed and could not be sent is in the boxes again."""
     words = typed or (kept.answers if kept else {})
+    work, found = seen.work, seen.found
     mark, place = found.marks[step.id], found.course.of(step.id)
     said = [one for one in all_said if one.step_id == step.id]
     is_sent = mark.ending is Ending.SENT
@@ -107,17 +146,19 @@ def _step(
         "title": say(step.title),
         "says": pages.standing_says(place) if place else "",
         "at": found.endings[step.id].at if step.id in found.endings else None,
+        "typed_in": seen.typed_in(step.id),
         "unlock_url": f"{url}/open" if step.clinician_unlocks and not mark.is_unlocked else None,
         "unlock_note": say(step.unlock_note),
         "called_at": mark.called_at,
         "gates": _gates(step, found) if mark.called_at else [],
         "see_url": f"{url}/seen",
-        "whole": pages.on_the_whole(work, said, found.answers),
+        "whole": pages.on_the_whole(work, said, seen.answers),
         "url": f"{url}/feedback" if is_sent else None,
         "kept_at": kept.at if kept and is_sent else None,
         "kept_url": f"{url}/kept",
-        "rows": _rows(session, work, found, step, said, words) if is_sent else [],
-        "links": _links(work, found, step),
+        "sheet_url": f"{url}/sheet" if work.state in ANSWERABLE else None,
+        "rows": _rows(seen, step, said, words) if is_sent else [],
+        "links": _links(work, found, seen.answers, step),
         "is_read": mark.is_read,
         "noticed": words.get("s.noticed", ""),
         "task": words.get("s.task", ""),
@@ -134,29 +175,20 @@ def _gates(step: Step, found: Progress) -> list[dict[str, str]]:
     ]
 
 
-def _rows(
-    session: Session,
-    work: OpenWork,
-    found: Progress,
-    step: Step,
-    said: list[Said],
-    typed: Typed,
-) -> list[dict[str, Any]]:
-    """What was sent, what it was when somebody last read it, and what another device said."""
-    revisions = queries.revisions(session, work, step.id)
-    sent_seq = found.endings[step.id].response_seq
-    until_sent = [one for one in revisions if one.seq <= sent_seq]
+def _rows(seen: Seen, step: Step, said: list[Said], typed: Typed) -> list[dict[str, Any]]:
+    """What was sent, what it was when somebody last read it, and what else was said."""
+    until_sent, sent_seq = seen.until_sent(step.id), seen.found.endings[step.id].response_seq
     now = _numbered(until_sent, sent_seq)
     read_seq = max((one.response_seq for one in said if one.response_seq < sent_seq), default=None)
     before = None if read_seq is None else _numbered(until_sent, read_seq)
-    rivals = queries.rivals(until_sent)
+    rivals = seen.rivals(step.id)
     return [
         {
             "id": question.id,
             "label": say(question.label),
             "text": shown(question, now.get(question.id)) or "–",
             "before": _before(question, before, now),
-            "other": _others(question, rivals),
+            "other": _others(question, rivals, now),
             "said": beside(said, question.id),
             "typed": typed.get(f"f.{question.id}", ""),
         }
@@ -175,17 +207,30 @@ def _before(question: Question, before: dict[str, Any] | None, now: dict[str, An
     return shown(question, before.get(question.id)) or "–"
 
 
-def _others(question: Question, rivals: list[Answered]) -> str:
-    answers = (shown(question, (one.answers or {}).get(question.id)) for one in rivals)
-    return "\n".join(one for one in answers if one)
+def _others(question: Question, rivals: list[Answered], now: dict[str, Any]) -> str:
+    """What was said elsewhere: on paper, on another device, on the page before a sheet came."""
+    found = [(one, (one.answers or {}).get(question.id)) for one in rivals]
+    return "\n".join(
+        f"{_where(one)} {told}"
+        for one, answer in found
+        if answer != now.get(question.id) and (told := shown(question, answer))
+    )
 
 
-def _links(work: OpenWork, found: Progress, step: Step) -> list[dict[str, str]]:
+def _where(one: Answered) -> str:
+    if one.written_on is not None:
+        return _("On a sheet of %(day)s:", day=date_name(one.written_on))
+    return _("Also written, %(when)s:", when=when(one.at))
+
+
+def _links(
+    work: OpenWork, found: Progress, answers: dict[str, Any], step: Step
+) -> list[dict[str, str]]:
     """Earlier answers to point to."""
     links = []
     for earlier in work.module.steps[: work.module.steps.index(step) + 1]:
         mark = found.marks[earlier.id]
-        for row in answer_rows(earlier, found.answers) if mark.ending is Ending.SENT else []:
+        for row in answer_rows(earlier, answers) if mark.ending is Ending.SENT else []:
             text = f"{row['label']} {row['text']}".replace("\n", " ")
             links.append({"id": row["id"], "text": _short(text)})
     return links
@@ -193,6 +238,10 @@ def _links(work: OpenWork, found: Progress, step: Step) -> list[dict[str, str]]:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_LINK else f"{text[: LONGEST_LINK - 1]}…"
+
+
+def library_print_url(module: ModuleFile) -> str:
+    return f"/modules/library/{module.id}/paper"
 
 
 def choose_page(
@@ -232,6 +281,7 @@ def give_page(
         "summary": say(module.summary),
         "client_name": client_name,
         "url": url,
+        "print_url": library_print_url(module),
         "nonce": nonce,
         "starts": typed.get("starts", today.isoformat()),
         "ends": typed.get("ends", ""),

@@ -8,13 +8,14 @@ from flask import Response, request
 
 from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.caseload.access import engagement_for_team
-from portal.core import clock, wording
+from portal.core import audit, clock, wording
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
 from portal.core.nonces import new_nonce
 from portal.core.web import db, installation, page, send_to, unit
-from portal.modules import pages, shelf, team_pages
+from portal.modules import pages, progress_page, shelf, team_pages
 from portal.modules.access import team_work_for
+from portal.modules.clinic_progress import tallies
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import Gate, Pace
 from portal.modules.own import own_module_for
@@ -204,3 +205,13 @@ def give_again(work_id: uuid.UUID) -> Response:
 @bp.post("/work/<id:work_id>/seen")
 def see_misses(work_id: uuid.UUID) -> Response:
     return do(work_id, lambda: homework.see_misses(db(), installation.keyring, person(), work_id))
+
+
+@bp.get("/work/progress")
+def clinic_progress() -> Response:
+    """For everybody who works in the clinic: no answer is opened, and no small number told."""
+    if not person().is_staff:
+        raise NotFound
+    audit.note(db(), person().clinic_id, person().id, "progress:open", person().clinic_id)
+    found = tallies(db(), installation.keyring, person().clinic_id)
+    return page("modules/progress.html", **progress_page.progress_page(found))

@@ -70,5 +70,10 @@ WORDS = {
     "file_refused": _("This file was not taken in. Nothing of it was kept."),
     "file_too_large": _("The file is larger than 1 MB."),
     "module_unsound": _("Something in the file is not right yet."),
+    "written_missing": _("Please enter the day on which the sheet was written."),
+    "no_such_sheet": _("No work of your clients has this code. Please look again."),
+    "sheet_empty": _("Nothing is typed in yet."),
+    "sheet_shut": _("This work is not open any more. What you typed is still here, but not saved."),
+    "sheet_wrong": _("Something does not fit. Nothing is lost. Look for the red line."),
     "outcome_missing": _("Please say first how it went."),
 }

@@ -52,3 +52,26 @@ def test_answers_survive_the_death_of_the_web_process_at_every_step(
     (task,) = stories.homework_seen(stage.cast, person, work)
     assert task.plan["what"] == SAVE_STEPS[-1]
     stage.check_the_trail()
+
+
+def test_a_sheet_survives_the_death_of_the_web_process_at_every_step(
+    stage: Stage, work: uuid.UUID
+) -> None:
+    stage.queue.start()
+    stage.start("web")
+    ruth, url = stage.visitor("ruth"), f"/work/{short(work)}/steps/first/sheet"
+    typed = []
+    for step in SAVE_STEPS:
+        text = f"On paper at {step}."
+        form = ruth.open(url).form | {"a.best": text, "a.act.what": step, "written": "2026-03-02"}
+        before = stage.children("web")
+        stage.set_trap(step)
+        try_to_send(ruth, url, form | {"action": "save"})
+        wait_until(lambda: stage.is_sprung(step), f"the save comes past {step!r}")  # noqa: B023
+        wait_until(lambda: stage.children("web") != before, "the process dies")  # noqa: B023
+        assert ruth.insist(url, **form | {"action": "save"}).status == 303
+        typed.append(text)
+    person = stage.cast.person("dana")
+    found = stories.revisions(stage.cast, person, work, "first")
+    assert [one.answers and one.answers["best"] for one in found] == typed
+    stage.check_the_trail()

@@ -12,6 +12,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -367,6 +368,7 @@ def _they_work(story: Story) -> None:
         "action": "send",
     }
     assert ruth.post(f"{first}/feedback", **words | {"s.task": story.said("next")}).status == 200
+    _a_sheet_comes_back(story, work)
     dana.open("/")
     report: dict[str, Any] = {"action": "not_yet", "obstacle": story.said("rain")}
     assert dana.post(f"{url}/homework/act", **report).status == 200
@@ -389,6 +391,19 @@ def _a_module_is_written(story: Story) -> None:
     whole: dict[str, Any] = {"text": text, "based_on": 2, "action": "publish"}
     assert "1.0.0" in ruth.post(url, **whole).text
     assert late.post(url, **half).status == 401
+
+
+def _a_sheet_comes_back(story: Story, work: uuid.UUID) -> None:
+    """Ruth types in what came on paper; once when she has been signed out."""
+    ruth, url = story.visitor("ruth"), f"/work/{short(work)}/steps/second/sheet"
+    late = story.visitor()
+    ruth.open(url)
+    late.page = ruth.page
+    sheet: dict[str, Any] = {"written": "2026-03-02", "action": "save"}
+    typed = sheet | {"a.more": story.said("on paper")}
+    assert ruth.post(url, **typed).status == 200
+    assert late.post(url, **sheet | {"a.more": story.said("paper, too late")}).status == 401
+    assert ruth.open(f"/work/{short(work)}/paper?answers=1").status == 200
 
 
 def _words_come_late(story: Story, client: Visitor) -> None:

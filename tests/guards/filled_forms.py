@@ -107,6 +107,9 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "modules.report": {"action": "done"} | _nonce(world, role, ids, "work_id"),
         "modules.give_feedback": {"s.noticed": "typed words", "action": "send"}
         | _nonce(world, role, ids, "work_id"),
+        "modules.enter_sheet": answers
+        | {"written": "2026-03-02", "action": "save"}
+        | _nonce(world, role, ids, "work_id"),
         "modules.unlock": {},
         "modules.see": {},
         "modules.give_again": {},

@@ -15,6 +15,7 @@ from portal.core.html import authors_text, init_html, text_to_html
 from portal.core.i18n import LANGUAGES, day_name, init_i18n
 from portal.modules.blocks import Block
 from portal.modules.controls import Control, Option
+from portal.modules.paper import Grid, Piece, Room, Sheet
 from portal.threads.pages import MessageView
 
 ROOT = Path(__file__).parents[2]
@@ -127,10 +128,14 @@ THREADS = [
 WORK_URL = "/work/AZq3vXb1cO2Zr8kQ0m9TqA"
 GIVEN_WORK = [
     SimpleNamespace(
-        url=WORK_URL, title="Ride the urge", says="New for you", is_new=True, has_kept=True
+        url=WORK_URL, title="Ride the urge", says="New for you", is_new=True, has_kept=True,
+        so_far="2 of 7 steps sent · last on Mon 2 Mar", waiting_since=START,
     ),
-    SimpleNamespace(url=WORK_URL, title="Better sleep", says="Sent", is_new=False, has_kept=False),
-]
+    SimpleNamespace(
+        url=WORK_URL, title="Better sleep", says="Sent", is_new=False, has_kept=False,
+        so_far="", waiting_since=None,
+    ),
+]  # fmt: skip
 SESSIONS = [
     SimpleNamespace(id="s1", started_at=START, seen_at=START, device="Android phone", current=True),
     SimpleNamespace(id="s2", started_at=START, seen_at=START, device="Windows PC", current=False),
@@ -410,6 +415,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         "caseload/index.html",
         {
             "person": CLINICIAN,
+            "sheet_url": "/work/sheet",
+            "progress_url": "/work/progress",
             "rows": [
                 SimpleNamespace(
                     url="/c/1",
@@ -604,6 +611,8 @@ def step(**more: object) -> dict[str, Any]:
         "overview_url": WORK_URL,
         "url": f"{WORK_URL}/steps/wave",
         "back_url": f"{WORK_URL}/steps/before",
+        "print_url": f"{WORK_URL}/steps/wave/paper",
+        "typed_in": {"by": "Dana Reyes", "day": "Mon 2 Mar"},
         "number": 2,
         "count": 8,
         "minutes": 4,
@@ -646,13 +655,50 @@ TEAM_STEP = {
     "url": f"{WORK_URL}/steps/wave/feedback",
     "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
     "task": "", "link": "best", "kept_at": START, "kept_url": f"{WORK_URL}/steps/wave/kept",
+    "typed_in": {"by": "Dana Reyes", "day": "Mon 2 Mar"}, "sheet_url": "/sheet",
 }  # fmt: skip
+LINES, RINGS = Room("lines", lines=4), Room("scale", options=(("0", False), ("1", True)))
+PAPER = Sheet(
+    1,
+    "An urge is a wave",
+    "7K2M9Q-1",
+    has_gate=True,
+    pieces=(
+        Piece("html", authors_text(PROSE[0])),
+        Piece("example", authors_text(PROSE[1])),
+        Piece("told", label="You wrote", rooms=(Room("lines"),)),
+        Piece("ask", label="What was good?", help="A guess is fine.", rooms=(LINES,)),
+        Piece("ask", label="How strong?", rooms=(RINGS,)),
+        Piece("group", label="My plan", rooms=(replace(LINES, label="What?", text="Walk"),)),
+        Piece(
+            "gate",
+            authors_text(PROSE[2]),
+            "Do you think of hurting yourself?",
+            rooms=(Room("choice", options=(("Yes", True), ("No", False))),),
+        ),
+        *(
+            Piece("grid", label="Urges", grids=(Grid((("When", True),), ((LINES,),), turned),))
+            for turned in (False, True)
+        ),
+    ),
+)
+SHEET: dict[str, Any] = step() | {
+    "person": CLINICIAN,
+    "client_name": LONG_NAME,
+    "work_url": WORK_URL,
+    "code": "7K2M9Q-1",
+    "url": f"{WORK_URL}/steps/wave/sheet",
+    "written": "2026-03-02",
+    "kept_at": None,
+    "is_answered": False,
+}
 GIVE: dict[str, Any] = {
     "person": CLINICIAN,
     "title": "Ride the urge",
     "summary": "Learn to let an urge rise and pass.",
     "client_name": "Rosa Delgado",
     "url": "/give",
+    "print_url": "/modules/library/urge-surfing/paper",
     "nonce": "n",
     "starts": "2026-03-02",
     "ends": "2026-04-02",
@@ -799,6 +845,8 @@ PAGES |= {
             "title": "Ride the urge",
             "summary": "Learn to let an urge rise and pass.",
             "state": "revision_asked",
+            "how_far": "Step 2 of 7 · last on Mon 2 Mar",
+            "print_url": f"{WORK_URL}/paper",
             "steps": [
                 SimpleNamespace(title="An urge is a wave", url="/s/1", says="Sent", minutes=4),
                 SimpleNamespace(title="The log", url="", says="Comes later", minutes=3),
@@ -835,8 +883,13 @@ PAGES |= {
             "waiting_since": START,
             "problem": None,
             "homework": [
-                {"what": "Walk", "reports": [{"at": START, "says": "Not yet", "obstacle": "Rain"}]}
+                {
+                    "what": "Walk",
+                    "reports": [{"at": START, "says": "Not yet", "obstacle": "Rain"}],
+                    "worksheet": {"url": "/w", "title": "My week"},
+                }
             ],
+            "print_url": f"{WORK_URL}/paper",
             "seen_url": "/seen",
             "steps": [
                 TEAM_STEP,
@@ -858,6 +911,52 @@ PAGES |= {
             "again_url": "/again",
             "complete_url": "/complete",
             "withdraw_url": "/withdraw",
+        },
+    ),
+    "sheet": ("modules/sheet.html", SHEET),
+    "sheet-wrong": (
+        "modules/sheet.html",
+        SHEET
+        | {
+            "problem": "Something does not fit.",
+            "kept_at": START,
+            "is_answered": True,
+            "blocks": [
+                asked("text", "hours", wrong="Please write a number that fits."),
+                asked("long", "best", longest=4000),
+            ],
+        },
+    ),
+    "find-sheet": ("modules/find_sheet.html", {"person": CLINICIAN, "code": "", "problem": None}),
+    "find-sheet-wrong": (
+        "modules/find_sheet.html",
+        {"person": CLINICIAN, "code": "7K2M9Q-3", "problem": "No work has this code."},
+    ),
+    "paper": (
+        "modules/paper.html",
+        {
+            "person": CLIENT,
+            "title": "Ride the urge",
+            "notes": ["Shut until you open it: The log"],
+            "links": [{"url": "?answers=1", "text": "With the answers so far"}],
+            "sheets": [PAPER, replace(PAPER, has_gate=False, number=2)],
+        },
+    ),
+    "progress": (
+        "modules/progress.html",
+        {
+            "person": ADMINISTRATOR,
+            "fewest": 5,
+            "days": 21,
+            "modules": [
+                {
+                    "title": "Ride the urge",
+                    "version": "1.0.0",
+                    "given": "about 20",
+                    "facts": [("Opened", "about 15"), ("Begun", "fewer than 5")],
+                    "steps": [{"title": "An urge is a wave", "facts": [("Sent", "about 15")]}],
+                }
+            ],
         },
     ),
     "choose-work": (

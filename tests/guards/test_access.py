@@ -90,6 +90,7 @@ POST /notices/gateway/report                             404   404  404  404  40
 POST /notices/gateway/text                               404   404  404  404  404  -
 POST /notices/twilio/report                              404   404  404  404  404  -
 POST /notices/twilio/text                                404   404  404  404  404  -
+GET  /modules/library/<module_id>/paper                  in    404  200  200  404  200 200 200 200
 GET  /people                                             in    404  404  404  200  -
 POST /people                                             in    404  404  404  200  -
 GET  /people/<id:user_id>                                in    404  404  404  200  200 200 404 404
@@ -113,12 +114,15 @@ POST /threads/<id:thread_id>/kept                        in    303  303  303  40
 POST /threads/<id:thread_id>/messages/<int:seq>/take-back in   303  303  303  404  404 404 404 404
 GET  /threads/<id:thread_id>/new                         in    200  200  200  404  404 404 404 404
 POST /threads/<id:thread_id>/no-reply-needed             in    303  303  303  404  404 404 404 404
+GET  /work/progress                                      in    404  200  200  200  -
+GET  /work/sheet                                         in    404  200  200  404  -
 GET  /work/<id:work_id>                                  in    200  200  200  404  404 404 404 404
 POST /work/<id:work_id>/complete                         in    409  409  409  404  404 404 404 404
 POST /work/<id:work_id>/homework/<prompt_id>             in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/again                            in    404  409  409  404  404 404 404 404
 POST /work/<id:work_id>/reminder                         in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/skip                             in    303  404  404  404  404 404 404 404
+GET  /work/<id:work_id>/paper                            in    200  200  200  404  404 404 404 404
 POST /work/<id:work_id>/seen                             in    404  303  303  404  404 404 404 404
 GET  /work/<id:work_id>/steps/<step_id>                  in    200  404  404  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>                  401   303  404  404  404  404 404 404 404
@@ -127,6 +131,9 @@ POST /work/<id:work_id>/steps/<step_id>/feedback         401   404  303  303  40
 POST /work/<id:work_id>/steps/<step_id>/kept             in    303  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/open             in    404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/seen             in    404  303  303  404  404 404 404 404
+GET  /work/<id:work_id>/steps/<step_id>/paper            in    200  200  200  404  404 404 404 404
+GET  /work/<id:work_id>/steps/<step_id>/sheet            in    404  200  200  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/sheet            401   404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/submit                           in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/withdraw                         in    404  303  303  404  404 404 404 404
 """

@@ -44,6 +44,7 @@ RESCUED = [
     "/work/<id:work_id>/steps/<step_id>",
     "/work/<id:work_id>/steps/<step_id>/draft",
     "/work/<id:work_id>/steps/<step_id>/feedback",
+    "/work/<id:work_id>/steps/<step_id>/sheet",
 ]
 # Of given work: one that was not opened yet, one that was read and whose plan failed twice, and one
 # whose time is over.

@@ -443,6 +443,11 @@ def pages_of(world: World) -> list[tuple[str, str]]:
         ("clinician", "/modules"),
         ("clinician", f"/modules/drafts/{short(world.drafts['dana'])}"),
         *[(role, f"/modules/own/{short(world.published['dana'])}") for role in STAFF],
+        ("clinician", f"/work/{short(world.work['dana'])}/steps/first/sheet"),
+        *[
+            (role, f"/work/{short(world.work['dana'])}/paper?answers=1")
+            for role in ("client", "clinician")
+        ],
         *[("client", url) for url in (f"{dana}/reading", f"{dana}/threads/new")],
         *[("clinician", url) for url in ("/", dana, world.thread_url(threads_["clinician"]))],
         *[("clinician", url) for url in ("/clients/invite", f"{dana}/reading", f"{dana}/contact")],

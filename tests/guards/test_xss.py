@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import update
@@ -25,17 +26,18 @@ from tests.guards.markup import Bones, Tag, bare
 from tests.guards.test_access import rules
 from tests.guards.test_csrf import RESCUED, SIGNED, UNSAFE, who_may
 from tests.guards.world import World
+from tests.modules import stories
 
 PAYLOADS: list[str] = json.loads(
     (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
 )
 FIELDS = (
-    "a.act.what", "a.best", "a.seen", "action", "address", "after", "ask", "based_on", "before",
-    "channel", "code", "contact", "current", "day", "ends", "file", "from", "hour", "language",
-    "lang", "name", "new", "next",
-    "nonce", "obstacle", "of", "pace", "passphrase", "past", "person", "recovery_code", "rhythm",
-    "role", "s.noticed", "second", "sender_name", "starts", "subject", "text", "time_zone",
-    "until", "user_name", "voicemail", "weekday", "who_else", "why", "wording",
+    "a.act.what", "a.best", "a.seen", "action", "address", "after", "answers", "ask", "based_on",
+    "before", "channel", "code", "contact", "current", "day", "ends", "file", "from", "hour", "in",
+    "language", "lang", "name", "new", "next", "nonce", "obstacle", "of", "pace", "passphrase",
+    "past", "person", "recovery_code", "rhythm", "role", "s.noticed", "second", "sender_name",
+    "starts", "subject", "text", "time_zone", "until", "user_name", "voicemail", "weekday",
+    "who_else", "why", "wording", "written",
 )  # fmt: skip
 
 
@@ -212,9 +214,27 @@ def in_modules(world: World, texts: list[str]) -> Iterator[TestResponse]:
         yield world.submit("clinician", own, **form | {"step": text, "say": text, "width": text})
 
 
+def in_sheets(world: World, texts: list[str]) -> Iterator[TestResponse]:
+    """What came on paper: on both sides' pages, printed, and typed in again with a slip in it."""
+    work, ruth = world.work["dana"], world.reader("clinician")
+    url = f"/work/{short(work)}"
+    sheet = f"{url}/steps/first/sheet"
+    for text in texts:
+        stories.type_in(world, ruth, work, "first", {"best": text, "act": {"what": text}})
+        for role in ("client", "clinician"):
+            for address in (url, f"{url}/paper?answers=1", f"{url}/steps/first"):
+                yield world.visit(role).open(address)
+        nonce = str(world.nonce("clinician", work))
+        typed: dict[str, str] = {"a.best": text, "written": text, "nonce": nonce}
+        yield world.submit("clinician", sheet, **typed)
+        yield world.visit("clinician").open(sheet)
+        yield world.visit("clinician").open(f"/work/sheet?{urlencode({'code': text})}")
+    yield world.visit("client").open("/")
+
+
 SINKS: list[Sink] = [
     in_messages, in_answers_to_a_send, in_drafts, in_kept_words, in_what_is_shown_again,
-    in_subjects, in_names, in_the_postbox, in_modules,
+    in_modules, in_sheets, in_subjects, in_names, in_the_postbox,
 ]  # fmt: skip
 
 

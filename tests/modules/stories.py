@@ -13,12 +13,13 @@ from portal.core.nonces import Nonce, new_nonce
 from portal.modules import queries
 from portal.modules.access import OpenWork, work_for
 from portal.modules.models import Ending, Gate, Pace
-from portal.modules.services import answering, feedback, giving, homework, states
+from portal.modules.services import answering, feedback, giving, homework, sheets, states
 from tests.cast import Cast
 
 LIBRARY = Path(__file__).parent
 CALM = (LIBRARY / "calm-days.md").read_bytes()
 TWO_STEPS = (LIBRARY / "two-steps.md").read_bytes()
+TODAY = clock.now().date()
 GATES = {"safe": Gate.HOLD, "plan": Gate.SOFT}
 LOOK = {"best": "The walk on Tuesday", "mood": 4}
 SAFE = {"gate": "no", "log": [{"place": "home", "strength": 7}], "alone": True}
@@ -40,11 +41,12 @@ def give(
     source: bytes = CALM,
     nonce: Nonce | None = None,
     ends_at: dt.datetime | None = None,
+    starts_at: dt.datetime | None = None,
 ) -> uuid.UUID:
     """New work's id."""
     person = cast.person(by)
     nonce = nonce or nonce_for(cast, person, cast.engagements[client])
-    terms = giving.Terms(clock.now(), pace, gates, ends_at)
+    terms = giving.Terms(starts_at or clock.now(), pace, gates, ends_at)
     with cast.database.writing() as session:
         engagement = find_engagement(session, cast.keyring, person, cast.engagements[client])
         assert engagement is not None
@@ -98,6 +100,26 @@ def send(
     answers: Mapping[str, Any] | None = None,
 ) -> answering.Saved:
     return save(cast, person, work_id, step, answers or WAY[step], ending=Ending.SENT)
+
+
+def type_in(
+    cast: Cast,
+    person: Person,
+    work_id: uuid.UUID,
+    step: str,
+    answers: Mapping[str, Any],
+    *,
+    based_on: int = 0,
+    nonce: Nonce | None = None,
+    written_on: dt.date | None = TODAY,
+) -> answering.Saved:
+    """Types in a sheet of paper, from a page that was opened just now."""
+    nonce = nonce or nonce_for(cast, person, work_id)
+    form = answering.Form(dict(answers), {}, nonce, based_on, written_on=written_on)
+    with cast.database.writing() as session:
+        return sheets.enter(
+            session, cast.keyring, cast.clinic, person, work_id, step, form, today=TODAY
+        )
 
 
 def unlock(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> None:

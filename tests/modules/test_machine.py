@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 
 from portal.core import clock
 from portal.core.errors import Conflict
-from portal.modules.course import FOLLOWS, OVER
+from portal.modules.course import ANSWERABLE, FOLLOWS, OVER
 from portal.modules.models import Ending, Gate, Pace, State
 from portal.modules.services import states
 from tests.cast import Cast
@@ -38,6 +38,7 @@ class Model:
     answers: dict[str, Any] = field(default_factory=dict)
     left: dict[str, tuple[Ending, dt.datetime]] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
+    on_paper: set[str] = field(default_factory=set)
     submitted_at: dt.datetime | None = None
 
     def go(self, *states: State) -> None:
@@ -140,6 +141,7 @@ class Work(RuleBasedStateMachine):
         model.answers[step] = answers
         if is_new:
             model.begin()
+            model.on_paper.discard(step)
         if how is None:
             assert saved.changed == is_new
             return
@@ -150,9 +152,24 @@ class Work(RuleBasedStateMachine):
         if saved.ended:
             self._left(step, how, is_new=is_new)
 
-    def _left(self, step: str, how: Ending, *, is_new: bool) -> None:
+    @rule(typed=TYPED)
+    def type_in(self, typed: tuple[str, str, bool]) -> None:
+        """What came on paper: whatever step it is, and whatever is missing on it."""
+        self.tick()
+        step, model, answers = typed[0], self.model, answered(*typed)
+        is_open, was_whole = model.state in ANSWERABLE, model.is_whole
+        saved = stories.type_in(self.cast, self.ruth, self.work, step, answers)
+        assert saved.is_shut == (not is_open)
+        if is_open:
+            is_new = model.answers.get(step) != answers or step not in model.on_paper
+            model.answers[step] = answers
+            model.on_paper.add(step)
+            self._left(step, Ending.SENT, is_new=is_new, was_whole=was_whole)
+
+    def _left(self, step: str, how: Ending, *, is_new: bool, was_whole: bool | None = None) -> None:
         model = self.model
-        was_whole = set(STEPS) <= set(model.left)
+        if was_whole is None:
+            was_whole = set(STEPS) <= set(model.left)
         was_read = step in model.left and step not in model.unread
         model.begin()
         model.left[step] = (how, self.now)

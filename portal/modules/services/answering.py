@@ -1,5 +1,6 @@
 """A client answers a step, and leaves it behind."""
 
+import datetime as dt
 import json
 import uuid
 from collections.abc import Mapping
@@ -60,13 +61,15 @@ class Saved:
 @dataclass(frozen=True)
 class Form:
     """A step's form as it came back. `based_on`: the number of the answers it was made from;
-    `is_draft`: it saved itself, while somebody was still writing."""
+    `is_draft`: it saved itself, while somebody was still writing; `written_on`: it was typed in
+    from a sheet of that day."""
 
     answers: dict[str, Any]
     wrong: Mapping[str, str]
     nonce: Nonce | None
     based_on: int
     is_draft: bool = False
+    written_on: dt.date | None = None
 
 
 def save(
@@ -88,8 +91,8 @@ def save(
     step = step_of(work, step_id)
     if form.nonce is None or not form.nonce.was_given_to(keyring, person.id, work.id):
         raise NonceRefused
-    ended = _ended_by(session, person, form.nonce)
-    if ended is not None and _are_its_answers(session, work, ended, form):
+    ended = ended_by(session, person, form.nonce)
+    if ended is not None and are_its_answers(session, work, ended, form):
         return Saved(work, step, changed=False, ended=True)
     nonce_id = form.nonce.id if ended is None else new_id()
     work = ready(session, clinic, person, work)
@@ -98,14 +101,14 @@ def save(
         work = begin(session, person, work)
         audit.note(session, person.clinic_id, person.id, "answers:save", work.id, step_id)
     if not form.is_draft and alarmed(step, form.answers):
-        _call(session, person, work, step)
+        call(session, person, work, step)
     saved = Saved(work, step, changed, wrong=form.wrong)
     if ending is None:
         return saved
     return _end(session, person, saved, ending, seq, nonce_id, form.answers)
 
 
-def _call(session: Session, person: Person, work: OpenWork, step: Step) -> None:
+def call(session: Session, person: Person, work: OpenWork, step: Step) -> None:
     """Has the care team told at any hour that somebody answered a safety question so that one of
     them must look; once for what was answered, however often it is saved."""
     terms = session.get_one(StepTerms, (work.id, step.id))
@@ -118,13 +121,13 @@ def _call(session: Session, person: Person, work: OpenWork, step: Step) -> None:
         audit.note(session, person.clinic_id, person.id, "step:call", work.id, step.id)
 
 
-def _ended_by(session: Session, person: Person, nonce: Nonce) -> StepEnding | None:
+def ended_by(session: Session, person: Person, nonce: Nonce) -> StepEnding | None:
     return session.scalar(
         select(StepEnding).where(StepEnding.by == person.id, StepEnding.nonce == nonce.id)
     )
 
 
-def _are_its_answers(session: Session, work: OpenWork, ended: StepEnding, form: Form) -> bool:
+def are_its_answers(session: Session, work: OpenWork, ended: StepEnding, form: Form) -> bool:
     """Whether a form that was sent says the same once more; a late draft of it says nothing new."""
     if form.is_draft:
         return True
@@ -143,7 +146,7 @@ def store(
     """The number under which these answers stand, and whether they are new."""
     found = queries.revisions(session, work, step.id)
     last = found[-1] if found else None
-    if (last.answers if last else {}) == form.answers:
+    if _says_the_same(last, form):
         return (last.seq if last else 0), False
     own = session.scalar(
         select(Response.seq).where(Response.author_id == person.id, Response.nonce == nonce_id)
@@ -167,10 +170,17 @@ def store(
             sealed=sealed.blob,
             nonce=nonce_id,
             saved_at=clock.now(),
+            written_on=form.written_on,
         )
     )
     session.execute(update(Assignment).where(Assignment.id == work.id).values(last_at=clock.now()))
     return seq, True
+
+
+def _says_the_same(last: queries.Answered | None, form: Form) -> bool:
+    if last is None:
+        return form.answers == {} and form.written_on is None
+    return last.answers == form.answers and form.written_on in (None, last.written_on)
 
 
 def begin(session: Session, person: Person, work: OpenWork) -> OpenWork:
@@ -199,13 +209,35 @@ def _end(
     missing = still_asked(step, answers) if ending is Ending.SENT else ()
     if saved.wrong or missing:
         return replace(saved, missing=missing)
-    work = begin(session, person, work)
+    was_whole = before.course.is_worked_through
+    return leave(
+        session, person, saved, ending,
+        seq=seq, nonce_id=nonce_id, answers=answers, was_whole=was_whole,
+    )  # fmt: skip
+
+
+def leave(
+    session: Session,
+    person: Person,
+    saved: Saved,
+    ending: Ending,
+    *,
+    seq: int,
+    nonce_id: uuid.UUID,
+    answers: dict[str, Any],
+    was_whole: bool,
+) -> Saved:
+    """Leaves a step behind with these answers, and sends the work if all of it is sent now.
+
+    `was_whole`: it was all done before; then whoever goes over it again sends it themself.
+    """
+    step, work = saved.step, begin(session, person, saved.work)
     _note_ending(session, person, work, step, ending, seq, nonce_id)
     if ending is Ending.SENT:
         plan(session, person, work, step, answers)
     after = queries.progress(session, work)
     is_whole = all(after.marks[one.step.id].ending is Ending.SENT for one in after.course.places)
-    if is_whole and not before.course.is_worked_through:
+    if is_whole and not was_whole:
         work = move(session, person, work, State.SUBMITTED)
     count_waiting(session, work)
     if ending is Ending.SENT and (

@@ -25,7 +25,7 @@ from portal.modules.models import (
     Feedback,
     State,
 )
-from portal.modules.services.keeping import discard_kept
+from portal.modules.services.keeping import forget_feedback
 from portal.modules.services.states import (
     NonceRefused,
     count_waiting,
@@ -88,7 +88,7 @@ def give_feedback(
     if work.state is State.SUBMITTED:
         wanted = State.REVISION_ASKED if ask_again else State.FEEDBACK_GIVEN
         work = move(session, person, work, wanted)
-    discard_kept(session, person, work.id, step.id)
+    forget_feedback(session, person, work, step.id)
     count_waiting(session, work)
     tell_the_client(session, person, work)
     audit.note(session, person.clinic_id, person.id, "feedback:give", work.id, step.id)

@@ -20,6 +20,7 @@ from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
 from portal.modules import queries
 from portal.modules.access import (
+    OpenWork,
     clients_work_for,
     grant_holders,
 )
@@ -41,13 +42,16 @@ def keep_for_author(
     step_id: str,
     answers: dict[str, Any],
     nonce: Nonce,
+    *,
+    on_paper: bool = False,
 ) -> User | None:
     """Keeps answers that came without a live session, sealed to the one whose form they were in.
 
-    Returns that person, or None if the form was given to nobody who may answer here.
+    Returns that person, or None if the form was given to nobody who may answer here: the client,
+    or one of the care team if they were typed in from a sheet.
     """
     for author in grant_holders(session, work_id):
-        if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
+        if author.role.is_staff == on_paper and nonce.was_given_to(keyring, author.id, work_id):
             if not _is_sent(session, StepEnding, StepEnding.by == author.id, nonce):
                 _keep(session, author, work_id, step_id, answers, nonce)
             return author
@@ -149,3 +153,10 @@ def discard_kept(session: Session, person: Person, work_id: uuid.UUID, step_id: 
             KeptAnswers.step_id == step_id,
         )
     )
+
+
+def forget_feedback(session: Session, person: Person, work: OpenWork, step_id: str) -> None:
+    """A clinician has sent what they typed too late, or does not want it any more."""
+    ids = [one.id for one in queries.kept_feedback(session, person, work, step_id)]
+    if ids:
+        session.execute(delete(KeptAnswers).where(KeptAnswers.id.in_(ids)))

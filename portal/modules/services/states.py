@@ -171,9 +171,14 @@ def count_waiting(session: Session, work: OpenWork) -> None:
 def tell_the_team(
     session: Session, person: Person, work: OpenWork, *, urgent: bool = False
 ) -> None:
+    """All but whoever has done it."""
     team = session.scalars(
         select(CareTeamMember.user_id)
-        .where(CareTeamMember.engagement_id == work.engagement_id, CareTeamMember.left_at.is_(None))
+        .where(
+            CareTeamMember.engagement_id == work.engagement_id,
+            CareTeamMember.left_at.is_(None),
+            CareTeamMember.user_id != person.id,
+        )
         # In one order everywhere, or two at once could wait for each other's pointers.
         .order_by(CareTeamMember.user_id)
     )
