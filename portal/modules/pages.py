@@ -15,7 +15,7 @@ from portal.core.i18n import _, date_name, day_name, language
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
-from portal.modules import queries
+from portal.modules import queries, shelf
 from portal.modules.access import OpenWork
 from portal.modules.blocks import StepView, blocks
 from portal.modules.course import OVER, Place, Standing
@@ -29,6 +29,7 @@ from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
 from portal.modules.models import State
 from portal.modules.queries import Answered, Progress, Said, WorkRow
+from portal.modules.services import giving
 from portal.modules.services.reminding import HOURS, MOST
 from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import STATES, TEAM_STATES
@@ -254,9 +255,10 @@ def client_home(
     vault_id: uuid.UUID, now: dt.datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """What given work has to show on a client's first page."""
-    rows = [
-        row for row in queries.work_of(session, keyring, engagement_id) if row.state not in OVER
-    ]
+    given = queries.work_of(session, keyring, engagement_id)
+    if not given:
+        return {"first": _first(keyring, person, engagement_id)}
+    rows = [row for row in given if row.state not in OVER]
     if not rows:
         return {}
     kept = queries.work_with_kept_answers(session, person)
@@ -277,6 +279,17 @@ def client_home(
             for task in tasks
             if task.closed_at is None
         ],
+    }
+
+
+def _first(keyring: Keyring, person: Person, engagement_id: uuid.UUID) -> dict[str, Any]:
+    """An exercise for somebody who has been given nothing yet."""
+    module = shelf.load(giving.FIRST)
+    return {
+        "title": say(module.title),
+        "minutes": module.minutes,
+        "url": "/work/first",
+        "nonce": str(new_nonce(keyring, person.id, engagement_id)),
     }
 
 

@@ -18,6 +18,7 @@ from portal.modules import pages, paper, queries, sheet_pages, shelf
 from portal.modules.access import OpenWork, team_work_for, work_for
 from portal.modules.format.shapes import ModuleFile, Step
 from portal.modules.forms import typed_answers
+from portal.modules.own import own_module_for
 from portal.modules.routes import nonce_of_form, number_of, rescue_answers, words_for
 from portal.modules.services import sheets, states
 from portal.modules.services.answering import Form, Saved
@@ -37,6 +38,13 @@ def print_library(module_id: str) -> Response:
     except KeyError as error:
         raise NotFound from error
     return _sheets(module, module.steps)
+
+
+@bp.get("/modules/own/<id:published_id>/paper")
+def print_own(published_id: uuid.UUID) -> Response:
+    """One of the clinic's own, for whoever may look at it."""
+    one = own_module_for(db(), installation.keyring, person(), published_id)
+    return _sheets(one.module, one.module.steps)
 
 
 @bp.get("/work/sheet")

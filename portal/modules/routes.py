@@ -29,7 +29,7 @@ from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers
 from portal.modules.models import Ending, State
-from portal.modules.services import answering, homework, keeping, reminding, states
+from portal.modules.services import answering, giving, homework, keeping, reminding, states
 from portal.modules.services.answering import Form, Saved
 from portal.modules.shown import say
 
@@ -111,6 +111,13 @@ def _left_step(work: OpenWork) -> Step | None:
     """The step that somebody comes from."""
     step_id = request.args.get("from", "")
     return next((step for step in work.module.steps if step.id == step_id), None)
+
+
+@bp.post("/work/first")
+def begin_first() -> Response:
+    keyring = installation.keyring
+    work_id, step_id = giving.begin_first(db(), keyring, person(), nonce_of_form())
+    return send_to(pages.step_url(work_id, step_id))
 
 
 @bp.get("/work/<id:work_id>/steps/<step_id>")

@@ -240,10 +240,6 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_LINK else f"{text[: LONGEST_LINK - 1]}…"
 
 
-def library_print_url(module: ModuleFile) -> str:
-    return f"/modules/library/{module.id}/paper"
-
-
 def choose_page(
     session: Session,
     keyring: Keyring,
@@ -269,6 +265,7 @@ def give_page(
     module: ModuleFile,
     *,
     url: str,
+    print_url: str,
     client_name: str,
     nonce: str,
     today: dt.date,
@@ -281,7 +278,7 @@ def give_page(
         "summary": say(module.summary),
         "client_name": client_name,
         "url": url,
-        "print_url": library_print_url(module),
+        "print_url": print_url,
         "nonce": nonce,
         "starts": typed.get("starts", today.isoformat()),
         "ends": typed.get("ends", ""),

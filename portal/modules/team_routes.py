@@ -11,6 +11,7 @@ from portal.caseload.access import engagement_for_team
 from portal.core import audit, clock, wording
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
+from portal.core.ids import short
 from portal.core.nonces import new_nonce
 from portal.core.web import db, installation, page, send_to, unit
 from portal.modules import pages, progress_page, shelf, team_pages
@@ -71,6 +72,7 @@ def _give_page(
         **team_pages.give_page(
             module,
             url=request.path,
+            print_url=_print_url(),
             client_name=engagement.client_name,
             nonce=nonce,
             today=clock.now().astimezone(_zone()).date(),
@@ -78,6 +80,14 @@ def _give_page(
             problem=problem,
         ),
     )
+
+
+def _print_url() -> str:
+    """Of the module that this address is about, one of the clinic's own or of the library."""
+    ids = request.view_args or {}
+    if "published_id" in ids:
+        return f"/modules/own/{short(ids['published_id'])}/paper"
+    return f"/modules/library/{ids['module_id']}/paper"
 
 
 def _zone() -> ZoneInfo:

@@ -103,6 +103,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "modules.save_draft": answers | _nonce(world, role, ids, "work_id"),
         "modules.kept": {"action": "restore"},
         "modules.submit": {},
+        "modules.begin_first": _nonce(world, role, ids, "engagement_id"),
         "modules.complete": {},
         "modules.report": {"action": "done"} | _nonce(world, role, ids, "work_id"),
         "modules.give_feedback": {"s.noticed": "typed words", "action": "send"}

@@ -350,7 +350,13 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "threads-none": (
         "home/client.html",
-        {"person": CLIENT, "threads": [], "new_url": "/new", "reading_url": "/reading"},
+        {
+            "person": CLIENT,
+            "threads": [],
+            "new_url": "/new",
+            "reading_url": "/reading",
+            "first": {"title": "Back to here and now", "minutes": 5, "url": "/first", "nonce": "n"},
+        },
     ),
     "thread": ("threads/show.html", open_thread()),
     "thread-staff": (

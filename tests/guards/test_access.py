@@ -83,6 +83,7 @@ GET  /modules/library/<module_id>/preview                in    404  200  200  20
 POST /modules/library/<module_id>/preview                in    404  200  200  200  200 200 200 200
 GET  /modules/own/<id:published_id>                      in    404  200  200  200  200 200 404 404
 GET  /modules/own/<id:published_id>/file                 in    404  200  200  200  200 200 404 404
+GET  /modules/own/<id:published_id>/paper                in    404  200  200  200  200 200 404 404
 GET  /modules/own/<id:published_id>/preview              in    404  200  200  200  200 200 404 404
 POST /modules/own/<id:published_id>/preview              in    404  200  200  200  200 200 404 404
 POST /modules/own/<id:published_id>/retire               in    404  303  303  303  303 303 404 404
@@ -119,6 +120,7 @@ GET  /work/sheet                                         in    404  200  200  40
 GET  /work/<id:work_id>                                  in    200  200  200  404  404 404 404 404
 POST /work/<id:work_id>/complete                         in    409  409  409  404  404 404 404 404
 POST /work/<id:work_id>/homework/<prompt_id>             in    303  404  404  404  404 404 404 404
+POST /work/first                                         in    303  404  404  404  -
 POST /work/<id:work_id>/again                            in    404  409  409  404  404 404 404 404
 POST /work/<id:work_id>/reminder                         in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/skip                             in    303  404  404  404  404 404 404 404

@@ -432,9 +432,10 @@ def a_world(
     usual, Argon2Cost.__init__.__defaults__ = Argon2Cost.__init__.__defaults__, (64, 1)
     clock.set_clock(lambda: began)
     library, shelf.LIBRARY = shelf.LIBRARY, stories.LIBRARY
+    first, giving.FIRST = giving.FIRST, "two-steps"
     world = World(config, file)
     yield world, began
-    shelf.LIBRARY = library
+    shelf.LIBRARY, giving.FIRST = library, first
     Argon2Cost.__init__.__defaults__ = usual
     world.database.dispose()
 

@@ -332,3 +332,18 @@ def test_a_clients_nonce_keeps_no_feedback(cast: Cast, work: uuid.UUID) -> None:
         url = f"{url_of(work, 'look')}/feedback"
         assert Browser(cast.app).client.post(url, data=form).status_code == status
     assert "Forged" not in cast.browser("ruth").open(url_of(work)).text
+
+
+def test_somebody_who_was_given_nothing_yet_can_begin_with_something_small(cast: Cast) -> None:
+    dana, ruth = cast.browser("dana"), cast.browser("ruth")
+    home = dana.open("/").text
+    assert "Something small to begin with" in home
+    nonce = dana.nonce
+    assert "<h1>" in dana.post("/work/first", nonce=nonce).text
+    where = dana.page.request.path
+    assert "/steps/" in where
+    dana.open("/")
+    assert "Something small to begin with" not in dana.page.text
+    assert dana.post("/work/first", nonce=nonce).request.path == where, "there is one"
+    assert "Back to here and now" in ruth.open(f"/clients/{short(cast.engagements['dana'])}").text
+    assert stories.waiting(cast, cast.person("ruth")) is None

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.caseload.models import Engagement
-from portal.caseload.queries import EngagementFacts
+from portal.caseload.queries import EngagementFacts, engagement_of_client
 from portal.config import Config
 from portal.core import audit, clock
 from portal.core.errors import NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
-from portal.modules import published
+from portal.modules import published, shelf
 from portal.modules.access import team_work_for
 from portal.modules.course import ANSWERABLE
 from portal.modules.format.shapes import ModuleFile
@@ -41,6 +41,8 @@ from portal.modules.services.states import (
 from portal.modules.shelves import read_source
 
 AT_ONCE = 200
+# Worth doing whatever somebody has come for, in five minutes, before anybody has written to them.
+FIRST = "grounding"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def give(
     session: Session,
     keyring: Keyring,
     person: Person,
-    engagement: EngagementFacts,
+    engagement: EngagementFacts | Engagement,
     what: bytes | uuid.UUID,
     terms: Terms,
     nonce: Nonce | None,
@@ -110,9 +112,33 @@ def give(
             )
         )
     session.flush()
-    tell(session, person, engagement.client_id, work_id)
+    if person.id != engagement.client_id:
+        tell(session, person, engagement.client_id, work_id)
     audit.note(session, person.clinic_id, person.id, "work:give", work_id)
     return work_id
+
+
+def begin_first(
+    session: Session, keyring: Keyring, person: Person, nonce: Nonce | None
+) -> tuple[uuid.UUID, str]:
+    """A client begins the exercise that everybody may begin with; once. Its id, and its first step.
+
+    Raises NotFound for everybody else, or NonceRefused.
+    """
+    engagement = None if person.is_staff else engagement_of_client(session, person.id)
+    if engagement is None:
+        raise NotFound
+    step = shelf.load(FIRST).steps[0]
+    begun = session.scalar(
+        select(Assignment.id).where(
+            Assignment.engagement_id == engagement.id, Assignment.given_by == person.id
+        )
+    )
+    if begun is not None:
+        return begun, step.id
+    terms = Terms(clock.now(), Pace.FREE, {})
+    source = shelf.source(FIRST)
+    return give(session, keyring, person, engagement, source, terms, nonce), step.id
 
 
 def _pinned(
