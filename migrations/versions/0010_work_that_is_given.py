@@ -251,7 +251,7 @@ def upgrade() -> None:
         sa.Column("opened_by", portal.core.database.Id(length=16), nullable=True),
         sa.Column("opened_at", portal.core.database.Moment(), nullable=True),
         sa.Column("called_at", portal.core.database.Moment(), nullable=True),
-        sa.Column("seen_at", portal.core.database.Moment(), nullable=True),
+        sa.Column("last_called_at", portal.core.database.Moment(), nullable=True),
         sa.ForeignKeyConstraint(
             ["assignment_id"], ["assignments.id"], name=op.f("fk_step_terms_assignment_id")
         ),

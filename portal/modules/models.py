@@ -121,8 +121,8 @@ class Gate(enum.StrEnum):
 class StepTerms(Base):
     """What was agreed for one step of given work. `opened_at`: a clinician unlocked it.
 
-    `called_at`: when the client last answered so that somebody must look at it at once; `seen_at`:
-    when one of the care team last said that they have. What was answered stands in no column.
+    `called_at`: since when the client's answers call for one of the care team, until one has said
+    that they have come; `last_called_at`: when they last did. What was answered is in no column.
     """
 
     __tablename__ = "step_terms"
@@ -134,7 +134,7 @@ class StepTerms(Base):
     opened_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     opened_at: Mapped[dt.datetime | None]
     called_at: Mapped[dt.datetime | None]
-    seen_at: Mapped[dt.datetime | None]
+    last_called_at: Mapped[dt.datetime | None]
 
 
 class Response(Base):

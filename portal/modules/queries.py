@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -229,7 +229,6 @@ _TERMS = Prepared(
         StepTerms.gate,
         StepTerms.opened_at,
         StepTerms.called_at,
-        StepTerms.seen_at,
     ).where(StepTerms.assignment_id == bindparam("work"))
 )
 _ENDINGS = Prepared(
@@ -292,7 +291,7 @@ def progress(session: Session, work: OpenWork) -> Progress:
             is_read=step.id in endings and read.get(step.id, -1) >= endings[step.id].response_seq,
             is_unlocked=step.id in terms and terms[step.id].opened_at is not None,
             gate=terms[step.id].gate if step.id in terms else Gate.FREE,
-            called_at=_called_at(terms[step.id]) if step.id in terms else None,
+            called_at=terms[step.id].called_at if step.id in terms else None,
         )
         for step in work.module.steps
     }
@@ -314,13 +313,6 @@ def sent(session: Session, work: OpenWork, found: Progress) -> dict[str, Any]:
     seqs = {name: row.response_seq for name, row in found.endings.items() if row.how is Ending.SENT}
     revisions = revisions_of(session, work, seqs)
     return merged(one for name, seq in seqs.items() for one in revisions[name] if one.seq == seq)
-
-
-def _called_at(terms: Any) -> dt.datetime | None:
-    """When an answer called for somebody, unless somebody has said since that they have seen it."""
-    if terms.called_at is None or (terms.seen_at and terms.seen_at >= terms.called_at):
-        return None
-    return cast(dt.datetime, terms.called_at)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,12 @@ from portal.core import clock
 from portal.core.errors import Conflict
 from portal.modules.course import ANSWERABLE, FOLLOWS, OVER
 from portal.modules.models import Ending, Gate, Pace, State
-from portal.modules.services import states
+from portal.modules.services import giving, states
 from tests.cast import Cast
 from tests.modules import stories
 
+# Long enough for some of what happens to come before its last day, and some after.
+LASTS = dt.timedelta(minutes=12)
 STEPS = ("look", "safe", "plan")
 WORDS = st.text("abc é\n", min_size=1, max_size=9).filter(str.strip)
 # What a client types into a step, and whether its required question is among it.
@@ -40,6 +42,8 @@ class Model:
     unread: set[str] = field(default_factory=set)
     on_paper: set[str] = field(default_factory=set)
     submitted_at: dt.datetime | None = None
+    ends_at: dt.datetime | None = None
+    called_at: dt.datetime | None = None
 
     def go(self, *states: State) -> None:
         for state in states:
@@ -73,8 +77,8 @@ class Model:
         return all(one in self.left and self.left[one][0] is Ending.SENT for one in STEPS)
 
     def waiting_since(self) -> dt.datetime | None:
-        waits = []
-        if self.state not in OVER:
+        waits = [self.called_at] if self.called_at else []
+        if self.state not in OVER or self.state is State.EXPIRED:
             waits += [
                 self.left[one][1]
                 for one in self.unread
@@ -105,13 +109,18 @@ class Work(RuleBasedStateMachine):
         clock.set_clock(lambda: self.now)
         self.dana, self.ruth = self.cast.person("dana"), self.cast.person("ruth")
         gates = {"safe": Gate.HOLD, "plan": Gate.SOFT}
-        self.work = stories.give(self.cast, pace=Pace.IN_ORDER, gates=gates)
-        self.model = Model()
+        ends_at = self.now + LASTS
+        self.work = stories.give(self.cast, pace=Pace.IN_ORDER, gates=gates, ends_at=ends_at)
+        self.model = Model(ends_at=ends_at)
 
     def teardown(self) -> None:
         # The next work's clinician waits for nothing in this one.
-        if self.model.state not in OVER:
-            with self.cast.database.writing() as session:
+        with self.cast.database.writing() as session:
+            states.see(session, self.cast.keyring, self.ruth, self.work, "safe")
+            if State.WITHDRAWN in FOLLOWS[self.model.state]:
+                states.withdraw(session, self.cast.keyring, self.ruth, self.work)
+            elif self.model.state is State.EXPIRED:
+                giving.give_again(session, self.cast.keyring, self.ruth, self.work)
                 states.withdraw(session, self.cast.keyring, self.ruth, self.work)
         clock.set_clock(None)
 
@@ -179,6 +188,62 @@ class Work(RuleBasedStateMachine):
             model.go(State.SUBMITTED)
             model.submitted_at = self.now
 
+    @rule(words=WORDS)
+    def answer_with_danger(self, words: str) -> None:
+        """Saved with a button: somebody is called, once for what was answered."""
+        self.tick()
+        answers = {"log": [{"place": words.strip()}], "gate": "unsure"}
+        is_new = self.model.answers.get("safe", {}) != answers
+        stories.save(self.cast, self.dana, self.work, "safe", answers)
+        self.model.answers["safe"] = answers
+        if is_new:
+            self.model.begin()
+            self.model.on_paper.discard("safe")
+            self.model.called_at = self.model.called_at or self.now
+
+    @rule()
+    def see(self) -> None:
+        self.tick()
+        with self.cast.database.writing() as session:
+            states.see(session, self.cast.keyring, self.ruth, self.work, "safe")
+        self.model.called_at = None
+
+    @rule()
+    def leave_out(self) -> None:
+        allowed = State.SKIPPED in FOLLOWS[self.model.state]
+        try:
+            with self.cast.database.writing() as session:
+                states.skip(session, self.cast.keyring, self.dana, self.work)
+        except Conflict:
+            assert not allowed
+            return
+        assert allowed
+        self.model.go(State.SKIPPED)
+
+    @rule(minutes=st.integers(0, 5))
+    def let_time_pass(self, minutes: int) -> None:
+        """The clock's chore comes round."""
+        self.now += dt.timedelta(minutes=minutes)
+        config: Any = self.cast.app.extensions["portal"].config
+        with self.cast.database.writing() as session:
+            giving.end_what_is_past(session, config)
+        model = self.model
+        if model.ends_at and model.ends_at <= self.now and model.state in ANSWERABLE:
+            model.go(State.EXPIRED)
+
+    @rule()
+    def give_again(self) -> None:
+        allowed = self.model.state is State.EXPIRED
+        try:
+            with self.cast.database.writing() as session:
+                giving.give_again(session, self.cast.keyring, self.ruth, self.work)
+        except Conflict:
+            assert not allowed
+            return
+        assert allowed
+        self.model.go(State.ASSIGNED)
+        self.model.ends_at = None
+
     @rule()
     def submit(self) -> None:
         self.tick()
@@ -205,6 +270,8 @@ class Work(RuleBasedStateMachine):
             return
         assert allowed
         self.model.unread.discard(step)
+        if step == "safe":
+            self.model.called_at = None
         if self.model.state is State.SUBMITTED:
             self.model.go(State.REVISION_ASKED if again else State.FEEDBACK_GIVEN)
 

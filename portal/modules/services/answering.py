@@ -113,8 +113,9 @@ def call(session: Session, person: Person, work: OpenWork, step: Step) -> None:
     them must look; once for what was answered, however often it is saved."""
     terms = session.get_one(StepTerms, (work.id, step.id))
     answered_at = queries.revisions(session, work, step.id)[-1].at
-    if terms.called_at is None or terms.called_at < answered_at:
-        terms.called_at = clock.now()
+    if terms.last_called_at is None or terms.last_called_at < answered_at:
+        terms.last_called_at = clock.now()
+        terms.called_at = terms.called_at or terms.last_called_at
         session.flush()
         count_waiting(session, work)
         tell_the_team(session, person, work, urgent=True)

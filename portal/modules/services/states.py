@@ -147,7 +147,7 @@ def note_seen(session: Session, work_id: uuid.UUID, step_id: str) -> None:
     session.execute(
         update(StepTerms)
         .where(StepTerms.assignment_id == work_id, StepTerms.step_id == step_id)
-        .values(seen_at=clock.now())
+        .values(called_at=None)
     )
 
 
@@ -155,7 +155,8 @@ def count_waiting(session: Session, work: OpenWork) -> None:
     """Since when the oldest thing waits that the care team has not answered."""
     found = queries.progress(session, work)
     waits = [found.called_since]
-    if work.state not in OVER:
+    # What was sent while there was time is read, also when the time is over.
+    if work.state not in OVER or work.state is State.EXPIRED:
         waits.append(found.waiting_since)
     if work.state is State.SUBMITTED:
         waits.append(queries.states_of(session, work.id)[-1].at)
