@@ -110,8 +110,9 @@ def _sheets(
 ) -> Response:
     """In the reader's language, or in another that the module has: a client may speak another."""
     chosen = request.args.get("in", "")
-    links = list(_links(module, work, is_filled=answers is not None))
     is_other = chosen in module.languages and chosen in LANGUAGES
+    spoken = chosen if is_other else language()
+    links = list(_links(module, work, spoken, is_filled=answers is not None))
     with speaking(chosen) if is_other else nullcontext():
         return page(
             "modules/paper.html",
@@ -122,8 +123,9 @@ def _sheets(
         )
 
 
-def _links(module: ModuleFile, work: OpenWork | None, *, is_filled: bool) -> Iterable[Any]:
-    spoken = request.args.get("in") or language()
+def _links(
+    module: ModuleFile, work: OpenWork | None, spoken: str, *, is_filled: bool
+) -> Iterable[Any]:
     if work is not None:
         other = "" if is_filled else "&answers=1"
         text = _("Without the answers") if is_filled else _("With the answers so far")

@@ -131,7 +131,7 @@ def _both_see(luis: Walker, mateo: Walker, telling: str) -> None:
 
 def _mateo_reads(mateo: Walker) -> None:
     mateo.open("/")
-    mateo.page.locator("main .c a").first.click()
+    mateo.page.locator("main .c a[href^='/threads/']").first.click()
     mateo.sees("Y del perro, claro.")
 
 
