@@ -33,6 +33,7 @@ from portal.core.ids import new_id, short
 from portal.core.nonces import Nonce, new_nonce
 from portal.modules import shelf
 from portal.modules.checking import with_top
+from portal.modules.models import StepTerms
 from portal.modules.services import authoring, giving, keeping
 from portal.modules.services.authoring import Late
 from portal.notifications.addresses import CODE_LASTS
@@ -212,6 +213,9 @@ class World(Cast):
         stories.say(self, ruth, work, "second")
         for _ in range(2):
             stories.report(self, dana, work, "not_yet")
+        with self.database.writing() as session:
+            terms = session.get_one(StepTerms, (work, "first"))
+            terms.called_at = clock.now()
         return work
 
     def _remove_and_disable(self) -> None:
