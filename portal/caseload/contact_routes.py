@@ -10,10 +10,11 @@ from portal.caseload.access import engagement_for_team
 from portal.caseload.queries import EngagementFacts
 from portal.core import audit, wording
 from portal.core.errors import Conflict, Invalid
+from portal.core.i18n import weekdays
 from portal.core.web import db, installation, page, send_to
 from portal.notifications import ownership, settling
 from portal.notifications.forms import days_of
-from portal.notifications.pages import day_names, slip_words, standing, tasks, tellings
+from portal.notifications.pages import slip_words, standing, tasks, tellings
 
 bp = Blueprint("contact", __name__)
 
@@ -46,7 +47,7 @@ def _page(client: EngagementFacts, *, problem: str | None = None) -> Response:
         add_url=url_for("contact.add_guardian", engagement_id=client.id),
         ask_url=url_for("contact.ask", engagement_id=client.id),
         slip_url=url_for("contact.slip", engagement_id=client.id),
-        days=day_names(person().language),
+        days=weekdays(person().language),
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, get_day_names
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -120,6 +120,13 @@ def date_name(day: dt.date) -> str:
     """As `day_name`, of a day that somebody wrote down."""
     reader = _reader()
     return _day(day, reader.language, day.year != reader.year)
+
+
+@cache
+def weekdays(spoken: str) -> list[str]:
+    """Their names in a language, from Monday on, as they stand at the beginning of a line."""
+    names = get_day_names("wide", context="stand-alone", locale=spoken)
+    return [names[day].capitalize() for day in range(7)]
 
 
 def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:

@@ -31,7 +31,7 @@ def give(
     """A clinician gives it; the id of what was given."""
     engagement = engagement_for_team(session, keyring, person, engagement_id)
     gates = {step: Gate(gate) for step, gate in work.gates.items()}
-    terms = giving.Terms(clock.now(), Pace(work.pace), gates)
+    terms = giving.Terms(clock.now(), Pace(work.pace), gates, read_weekday=work.read_weekday)
     nonce = new_nonce(keyring, person.id, engagement_id)
     return giving.give(
         session, keyring, person, engagement, shelf.source(work.module), terms, nonce

@@ -34,6 +34,7 @@ class OpenWork:
     starts_at: dt.datetime
     ends_at: dt.datetime | None
     pace: Pace
+    read_weekday: int | None
     state: State
     waiting_since: dt.datetime | None
     last_at: dt.datetime
@@ -51,6 +52,7 @@ _FIND = Prepared(
         Assignment.starts_at,
         Assignment.ends_at,
         Assignment.pace,
+        Assignment.read_weekday,
         Assignment.state,
         Assignment.waiting_since,
         Assignment.last_at,
@@ -103,6 +105,7 @@ def work_for(
         row.starts_at,
         row.ends_at,
         row.pace,
+        row.read_weekday,
         row.state,
         row.waiting_since,
         row.last_at,

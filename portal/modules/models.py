@@ -68,6 +68,7 @@ class Assignment(Base):
     """A version of a module, given to a client. What lists need is kept here.
 
     `waiting_since` is when the oldest thing came that the care team has not answered.
+    `read_weekday`: on which day of the week they said they read what is sent (0 is Monday).
     """
 
     __tablename__ = "assignments"
@@ -89,6 +90,7 @@ class Assignment(Base):
     starts_at: Mapped[dt.datetime]
     ends_at: Mapped[dt.datetime | None]
     pace: Mapped[Pace] = mapped_column(words(Pace))
+    read_weekday: Mapped[int | None]
     state: Mapped[State] = mapped_column(words(State))
     last_at: Mapped[dt.datetime]
     waiting_since: Mapped[dt.datetime | None]

@@ -5,13 +5,12 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from babel.dates import get_day_names
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.core import wording
 from portal.core.html import authors_text
-from portal.core.i18n import _, date_name, day_name, language
+from portal.core.i18n import _, date_name, day_name, language, weekdays
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
@@ -29,6 +28,7 @@ from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
 from portal.modules.models import State
 from portal.modules.queries import Answered, Progress, Said, WorkRow
+from portal.modules.reading_day import reading_day
 from portal.modules.services import giving
 from portal.modules.services.reminding import HOURS, MOST
 from portal.modules.shown import answer_rows, say, shown
@@ -104,6 +104,7 @@ def step_page(
         "typed_in": typed_in(session, keyring, last),
         "kept": _kept(step, kept),
         "gate": found.marks[step.id].gate.value,
+        "reading_day": reading_day(work),
     }
 
 
@@ -176,7 +177,7 @@ def place_rows(work: OpenWork, found: Progress) -> list[dict[str, Any]]:
                 step_url(work.id, place.step.id) if _may_look(place, may_answer=may_answer) else ""
             ),
             "standing": place.standing.value,
-            "says": _says(place, found, may_answer=may_answer),
+            "says": _says(work, place, found, may_answer=may_answer),
         }
         for place in found.course.places
     ]
@@ -186,12 +187,15 @@ def _may_look(place: Place, *, may_answer: bool) -> bool:
     return place.standing.may_be_answered if may_answer else place.standing is Standing.DONE
 
 
-def _says(place: Place, found: Progress, *, may_answer: bool) -> str:
+def _says(work: OpenWork, place: Place, found: Progress, *, may_answer: bool) -> str:
     if place.standing is Standing.OPEN and not may_answer:
         return ""
     if place.standing is Standing.WAITS_FOR_DAY and place.opens_at:
         return _("From %(day)s", day=day_name(place.opens_at))
     if place.standing is Standing.DONE and found.marks[place.step.id].is_waiting:
+        day = reading_day(work, found.endings[place.step.id].at)
+        if day:
+            return _("Sent. Your counsellor reads it on %(day)s.", day=day)
         return _("Sent. Your counsellor reads it.")
     return str(wording.say(f"step_{place.standing.value}"))
 
@@ -317,10 +321,9 @@ def team_part(
 def reminder(session: Session, work: OpenWork) -> dict[str, Any]:
     """What can be chosen about being reminded of this work, and what is."""
     row = queries.reminder_of(session, work.id)
-    days = get_day_names("wide", context="stand-alone", locale=language())
     return {
         "url": f"{work_url(work.id)}/reminder",
-        "days": [{"value": day, "label": days[day].capitalize()} for day in range(7)],
+        "days": weekdays(language()),
         "hours": [{"value": hour, "label": f"{hour}:00"} for hour in HOURS],
         "weekday": row.weekday if row else None,
         "hour": row.hour if row else USUAL_HOUR,

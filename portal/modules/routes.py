@@ -29,6 +29,7 @@ from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers
 from portal.modules.models import Ending, State
+from portal.modules.reading_day import reading_day
 from portal.modules.services import answering, giving, homework, keeping, reminding, states
 from portal.modules.services.answering import Form, Saved
 from portal.modules.shown import say
@@ -90,6 +91,7 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
         go_on_url=pages.step_url(work.id, going_on.step.id) if going_on and may_answer else None,
         is_begun=found.has_sent,
         submit_url=_url_if(may_answer and found.has_sent and _is_left(found), work, "submit"),
+        reading_day=reading_day(work, work.last_at),
         reminder=pages.reminder(db(), work) if may_answer else None,
         ends_at=work.ends_at,
         skip_url=_url_if(may_answer, work, "skip"),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.people import Person
 from portal.caseload.access import engagement_for_team
 from portal.core.html import authors_text
-from portal.core.i18n import _, date_name, when
+from portal.core.i18n import _, date_name, language, weekdays, when
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
@@ -52,6 +52,7 @@ def work_page(
         "client_url": f"/clients/{short(work.engagement_id)}",
         "state_says": TEAM_STATES[work.state.value],
         "waiting_since": work.waiting_since,
+        "read_on": weekdays(language())[work.read_weekday] if work.read_weekday is not None else "",
         "waiting_at": _waiting_at(work, found),
         "homework": [_task(work, task) for task in tasks],
         "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
@@ -282,6 +283,8 @@ def give_page(
         "nonce": nonce,
         "starts": typed.get("starts", today.isoformat()),
         "ends": typed.get("ends", ""),
+        "days": weekdays(language()),
+        "read": typed.get("read", ""),
         "pace": typed.get("pace", "in_order"),
         "paces": PACES,
         "gates": GATES,

@@ -28,6 +28,8 @@ from portal.safety.words import cleaned
 
 __all__ = ["bp"]
 
+WEEKDAYS = {"": None} | {str(day): day for day in range(7)}
+
 
 @bp.get("/clients/<id:engagement_id>/work/new")
 def choose(engagement_id: uuid.UUID) -> Response:
@@ -125,12 +127,13 @@ def _terms() -> Terms:
         if last := form.get("ends", ""):
             ends_at = _beginning_of(dt.date.fromisoformat(last) + dt.timedelta(days=1))
         pace = Pace(form.get("pace", Pace.IN_ORDER))
+        read_weekday = WEEKDAYS[form.get("read", "")]
         gates = {name[2:]: Gate(value) for name, value in form.items() if name.startswith("g.")}
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, KeyError) as error:
         raise Invalid(starts="start_missing") from error
     if ends_at is not None and ends_at <= max(starts_at, clock.now()):
         raise Invalid(ends="end_too_early")
-    return Terms(starts_at, pace, gates, ends_at)
+    return Terms(starts_at, pace, gates, ends_at, read_weekday)
 
 
 def _beginning_of(day: dt.date) -> dt.datetime:

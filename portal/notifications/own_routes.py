@@ -5,12 +5,12 @@ from flask import Blueprint, Response, request, url_for
 from portal.accounts.browser import clinic, guard, person
 from portal.core import wording
 from portal.core.errors import Invalid, Refused
+from portal.core.i18n import weekdays
 from portal.core.web import db, installation, page, send_to
 from portal.notifications import addresses, forms, ownership, preferences
 from portal.notifications.models import HoldReason
 from portal.notifications.pages import (
     choices_for,
-    day_names,
     hours,
     slip_words,
     tellings,
@@ -50,7 +50,7 @@ def _page(
         typed=request.form,
         choice=choice,
         hours=hours(),
-        days=day_names(me.language),
+        days=weekdays(me.language),
         zones=time_zones(facts.time_zone, choice.time_zone),
         tellings=tellings(db(), me.id),
         words=choices_for(me.language, installation.config.neutral_url),

@@ -4,15 +4,13 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from babel.dates import get_day_names
 from sqlalchemy.orm import Session
 
 from portal.accounts.queries import names_of
 from portal.clinics.queries import ClinicFacts
-from portal.core.i18n import language, speaker, when
+from portal.core.i18n import language, speaker, weekdays, when
 from portal.core.i18n import lazy as _
 from portal.core.keyring import Keyring
 from portal.core.web import installation
@@ -52,13 +50,6 @@ class Option:
 
 def hours() -> list[Option]:
     return [Option(str(hour), f"{hour:02}:00") for hour in range(DAY_MINUTES // 60)]
-
-
-@cache
-def day_names(spoken: str) -> list[str]:
-    """From Monday on, as they stand at the beginning of a line."""
-    names = get_day_names("wide", locale=spoken)
-    return [names[day].capitalize() for day in range(7)]
 
 
 def time_zones(clinics: str, chosen: str | None) -> list[Option]:
@@ -186,7 +177,7 @@ _OUTCOMES = {
 def _days(days: int) -> str:
     if days == EVERY_DAY:
         return str(_("Every day"))
-    names = day_names(language())
+    names = weekdays(language())
     return ", ".join(names[day] for day in range(7) if days >> day & 1)
 
 
@@ -217,7 +208,7 @@ def choices_for(spoken: str, url: str | None) -> dict[str, list[Option]]:
 def slip_words(spoken: str, days: int) -> dict[str, Any]:
     """A slip of paper in its reader's language: where to look in and on which days, no more."""
     config = installation.config
-    names = day_names(spoken)
+    names = weekdays(spoken)
     return {
         "_": speaker(spoken).say,
         "lang": spoken,

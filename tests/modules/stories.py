@@ -42,11 +42,12 @@ def give(
     nonce: Nonce | None = None,
     ends_at: dt.datetime | None = None,
     starts_at: dt.datetime | None = None,
+    read_weekday: int | None = None,
 ) -> uuid.UUID:
     """New work's id."""
     person = cast.person(by)
     nonce = nonce or nonce_for(cast, person, cast.engagements[client])
-    terms = giving.Terms(starts_at or clock.now(), pace, gates, ends_at)
+    terms = giving.Terms(starts_at or clock.now(), pace, gates, ends_at, read_weekday)
     with cast.database.writing() as session:
         engagement = find_engagement(session, cast.keyring, person, cast.engagements[client])
         assert engagement is not None

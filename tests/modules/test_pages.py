@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from portal.core import clock
+from portal.core.i18n import date_name
 from portal.core.ids import short
 from portal.modules.models import Ending
 from tests.cast import Browser, Cast
@@ -239,16 +240,67 @@ def test_work_is_chosen_looked_at_and_given(cast: Cast) -> None:
         "starts": "2026-01-05",
         "pace": "in_order",
         "g.safe": "free",
+        "read": "4",
         "nonce": ruth.nonce,
     }
+    for nonsense in ({"starts": "soon"}, {"read": "7"}):
+        ruth.post(url, **fields | nonsense)
+        assert ruth.page.status_code == 422
+        assert "Please choose a day" in ruth.page.text
     ruth.post(url, **fields | {"starts": "soon"})
-    assert ruth.page.status_code == 422
-    assert "Please choose a day" in ruth.page.text
+    assert '<option value="4" selected>Friday' in ruth.page.text, "what was chosen is still there"
     for _ in range(2):
         ruth.post(url, **fields)
     assert "Given, not opened yet" in ruth.page.text
     assert dana.open("/").text.count("Calm days") == 1
     assert ruth.open(f"{cast.client_url('dana')}/work/new/nothing").status_code == 404
+
+
+@pytest.fixture
+def wednesday() -> dt.datetime:
+    """It is a Wednesday, here and at the clinic."""
+    soon = dt.datetime.combine(clock.now().date(), dt.time(18), dt.UTC) + dt.timedelta(days=1)
+    wednesday = soon + dt.timedelta(days=(2 - soon.weekday()) % 7)
+    clock.set_clock(lambda: wednesday)
+    return wednesday
+
+
+def days_after(moment: dt.datetime, days: int) -> str:
+    return date_name((moment + dt.timedelta(days=days)).date())
+
+
+@pytest.mark.usefixtures("own_shelf")
+@pytest.mark.parametrize(
+    ("gate", "then"), [("soft", "Go on if you like."), ("hold", "Then the next one opens.")]
+)
+def test_a_client_knows_on_which_day_their_counsellor_reads(
+    cast: Cast, wednesday: dt.datetime, gate: str, then: str
+) -> None:
+    ruth, url = cast.browser("ruth"), f"{cast.client_url('dana')}/work/new/calm-days"
+    ruth.open(url)
+    terms: Fields = {"starts": "2026-01-05", "pace": "in_order", "g.look": gate, "read": "1"}
+    work_url = ruth.post(url, **terms, nonce=ruth.nonce).request.path
+    assert "read every Tuesday" in ruth.page.text
+    dana = cast.browser("dana")
+    tuesday = days_after(wednesday, 6)
+    assert f"reads this step on {tuesday}. {then}" in dana.open(f"{work_url}/steps/look").text
+    fill(dana, f"{work_url}/steps/look", **LOOK)
+    sent = "Sent. Your counsellor reads it on"
+    assert f"{sent} {tuesday}." in dana.open(work_url).text
+    for days, read in ((6, 6), (7, 13)):
+        clock.set_clock(lambda days=days: wednesday + dt.timedelta(days=days))
+        assert f"{sent} {days_after(wednesday, read)}." in cast.browser("dana").open(work_url).text
+
+
+def test_what_is_sent_on_the_day_of_reading_is_read_a_week_later(
+    cast: Cast, wednesday: dt.datetime
+) -> None:
+    work, dana = stories.give(cast, gates={}, read_weekday=2), cast.browser("dana")
+    for step, fields in (("look", LOOK), ("safe", SAFE), ("plan", PLAN)):
+        dana.open(url_of(work, step))
+        fill(dana, url_of(work, step), **fields)
+    in_a_week = days_after(wednesday, 7)
+    assert f"Your counsellor reads it on {in_a_week} and writes to you here." in dana.page.text
 
 
 def test_homework_is_told_once_it_was_tried(cast: Cast, work: uuid.UUID) -> None:

@@ -146,6 +146,7 @@ class WorkContent:
     by: str
     module: str
     pace: str
+    read_weekday: int | None
     gates: dict[str, str]
     at: Past
     deeds: tuple[WorkDeed, ...]
@@ -227,6 +228,7 @@ def _work(fields: dict[str, Any]) -> WorkContent:
         by=fields["by"],
         module=fields["module"],
         pace=fields["pace"],
+        read_weekday=_DAYS.index(fields["read_on"]) if "read_on" in fields else None,
         gates=fields.get("gates", {}),
         at=_past(fields),
         deeds=tuple(_work_deed(entry) for entry in fields.get("deeds", ())),

@@ -50,12 +50,14 @@ class Terms:
     """How work is given: from when, how fast, and which steps are read before going on.
 
     `ends_at`: from then on it is over, unless it was sent before; None for never.
+    `read_weekday`: the day of the week on which they read what is sent (0 is Monday), if any.
     """
 
     starts_at: dt.datetime
     pace: Pace
     gates: Mapping[str, Gate]
     ends_at: dt.datetime | None = None
+    read_weekday: int | None = None
 
 
 def give(
@@ -96,6 +98,7 @@ def give(
             starts_at=terms.starts_at,
             ends_at=terms.ends_at,
             pace=terms.pace,
+            read_weekday=terms.read_weekday,
             state=State.ASSIGNED,
             last_at=now,
         )
