@@ -58,6 +58,7 @@ def on_the_whole(
     return [
         {
             "by": one.author_name, "at": one.at, "noticed": one.noticed, "task": one.task,
+            "goal": one.goal,
             "link": shown(prompts[one.link], answers.get(one.link)) if one.link in prompts else "",
         }
         for one in said

@@ -174,7 +174,8 @@ def name_of(session: Session, keyring: Keyring, person_id: uuid.UUID) -> str:
 
 
 class Said(NamedTuple):
-    """What a clinician said to a step. `beside`: words by prompt; `link`: an earlier prompt."""
+    """What a clinician said to a step. `beside`: words by prompt; `link`: an earlier prompt;
+    `goal`: one of the client's goals, in the words it had then."""
 
     step_id: str
     seq: int
@@ -184,6 +185,7 @@ class Said(NamedTuple):
     beside: Mapping[str, str]
     noticed: str
     link: str
+    goal: str
     task: str
 
 
@@ -217,7 +219,7 @@ def feedback_on(session: Session, keyring: Keyring, work: OpenWork) -> list[Said
         found.append(
             Said(
                 row.step_id, row.seq, row.response_seq, name, row.given_at,
-                said["beside"], said["noticed"], said["link"], said["task"],
+                said["beside"], said["noticed"], said["link"], said.get("goal", ""), said["task"],
             )
         )  # fmt: skip
     return found

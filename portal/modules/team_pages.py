@@ -20,6 +20,7 @@ from portal.modules.author_pages import module_row, order_of
 from portal.modules.blocks import beside
 from portal.modules.course import ANSWERABLE, OVER
 from portal.modules.format.shapes import ModuleFile, Plan, Question, SafetyGate, Step
+from portal.modules.goals import goals_beside
 from portal.modules.models import Ending, State
 from portal.modules.queries import Answered, Kept, Progress, Said
 from portal.modules.shown import answer_rows, say, shown
@@ -111,6 +112,7 @@ class Seen:
         self._all = queries.revisions_of(session, work, self._sent)
         self._session, self._keyring = session, keyring
         self.answers = queries.merged(one for name in self._sent for one in self._last(name))
+        self.goals = goals_beside(session, keyring, work)
 
     def until_sent(self, step_id: str) -> list[Answered]:
         return [one for one in self._all[step_id] if one.seq <= self._sent[step_id].response_seq]
@@ -159,7 +161,7 @@ def _step(
         "kept_url": f"{url}/kept",
         "sheet_url": f"{url}/sheet" if work.state in ANSWERABLE else None,
         "rows": _rows(seen, step, said, words) if is_sent else [],
-        "links": _links(work, found, seen.answers, step),
+        "links": _links(seen, step),
         "is_read": mark.is_read,
         "noticed": words.get("s.noticed", ""),
         "task": words.get("s.task", ""),
@@ -224,11 +226,10 @@ def _where(one: Answered) -> str:
     return _("Also written, %(when)s:", when=when(one.at))
 
 
-def _links(
-    work: OpenWork, found: Progress, answers: dict[str, Any], step: Step
-) -> list[dict[str, str]]:
-    """Earlier answers to point to."""
-    links = []
+def _links(seen: Seen, step: Step) -> list[dict[str, str]]:
+    """Goals and earlier answers to point to."""
+    work, found, answers = seen.work, seen.found, seen.answers
+    links = [{"id": goal.link, "text": _short(f"{_('Goal:')} {goal.text}")} for goal in seen.goals]
     for earlier in work.module.steps[: work.module.steps.index(step) + 1]:
         mark = found.marks[earlier.id]
         for row in answer_rows(earlier, answers) if mark.ending is Ending.SENT else []:

@@ -600,7 +600,16 @@ TASKS = [
     )
 ]
 SAID = [{"by": "Dana Reyes", "at": START, "text": PROSE[0]}]
-WHOLE = [{"by": "Dana Reyes", "at": START, "noticed": PROSE[1], "link": PROSE[2], "task": PROSE[3]}]
+WHOLE = [
+    {
+        "by": "Dana Reyes",
+        "at": START,
+        "noticed": PROSE[1],
+        "link": PROSE[2],
+        "goal": PROSE[0],
+        "task": PROSE[3],
+    }
+]
 CHOICES = (Option("yes", "Yes", True), Option("no", "No", False))
 
 
@@ -645,6 +654,7 @@ def step(**more: object) -> dict[str, Any]:
         "saved_at": START,
         "kept": {"at": START, "rows": [{"label": "What was good?", "text": PROSE[0]}]},
         "gate": "soft",
+        "reading_day": "Tue 10 Mar",
         "may_answer": True,
         "problem": None,
         "after": {"alarms": [], "reply": authors_text(PROSE[3]), "shrink_url": "/shrink"},
@@ -708,6 +718,8 @@ GIVE: dict[str, Any] = {
     "nonce": "n",
     "starts": "2026-03-02",
     "ends": "2026-04-02",
+    "days": ["Monday", "Tuesday"],
+    "read": "1",
     "pace": "weekly",
     "paces": {"free": "In any order", "weekly": "One step a week"},
     "gates": {"free": "Goes on at once", "hold": "Waits"},
@@ -859,13 +871,14 @@ PAGES |= {
             ],
             "go_on_url": "/s/1",
             "is_begun": True,
+            "reading_day": "Tue 10 Mar",
             "submit_url": f"{WORK_URL}/submit",
             "complete_url": None,
             "skip_url": f"{WORK_URL}/skip",
             "ends_at": START,
             "reminder": {
                 "url": f"{WORK_URL}/reminder",
-                "days": [{"value": 0, "label": "Monday"}, {"value": 1, "label": "Tuesday"}],
+                "days": ["Monday", "Tuesday"],
                 "hours": [{"value": 18, "label": "18:00"}],
                 "weekday": 1,
                 "hour": 18,
@@ -887,6 +900,7 @@ PAGES |= {
             "client_url": "/c/1",
             "state_says": "Sent",
             "waiting_since": START,
+            "read_on": "Tuesday",
             "problem": None,
             "homework": [
                 {

@@ -261,8 +261,12 @@ def wednesday() -> dt.datetime:
     """It is a Wednesday, here and at the clinic."""
     soon = dt.datetime.combine(clock.now().date(), dt.time(18), dt.UTC) + dt.timedelta(days=1)
     wednesday = soon + dt.timedelta(days=(2 - soon.weekday()) % 7)
-    clock.set_clock(lambda: wednesday)
+    wait_until(wednesday)
     return wednesday
+
+
+def wait_until(moment: dt.datetime) -> None:
+    clock.set_clock(lambda: moment)
 
 
 def days_after(moment: dt.datetime, days: int) -> str:
@@ -288,7 +292,7 @@ def test_a_client_knows_on_which_day_their_counsellor_reads(
     sent = "Sent. Your counsellor reads it on"
     assert f"{sent} {tuesday}." in dana.open(work_url).text
     for days, read in ((6, 6), (7, 13)):
-        clock.set_clock(lambda days=days: wednesday + dt.timedelta(days=days))
+        wait_until(wednesday + dt.timedelta(days=days))
         assert f"{sent} {days_after(wednesday, read)}." in cast.browser("dana").open(work_url).text
 
 

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from portal.modules.access import (
     team_work_for,
 )
 from portal.modules.format.shapes import Step
+from portal.modules.goals import goals_beside, is_goal
 from portal.modules.models import (
     Ending,
     Feedback,
@@ -40,7 +42,10 @@ from portal.safety.words import check_length
 
 @dataclass(frozen=True)
 class Words:
-    """Feedback as it was typed: beside answers by prompt, something noticed, one next task."""
+    """Feedback as it was typed: beside answers by prompt, something noticed, one next task.
+
+    `link`: the earlier prompt or the goal that it points to.
+    """
 
     beside: Mapping[str, str]
     noticed: str = ""
@@ -83,7 +88,8 @@ def give_feedback(
     for text in (*words.beside.values(), words.noticed, words.task):
         check_length(text)
     work = ready(session, clinic, person, work)
-    _store_feedback(session, person, work, step, words, nonce, ended.response_seq)
+    said = _as_kept(words, _goal(session, keyring, work, words.link))
+    _store_feedback(session, person, work, step, said, nonce, ended.response_seq)
     note_seen(session, work.id, step.id)
     if work.state is State.SUBMITTED:
         wanted = State.REVISION_ASKED if ask_again else State.FEEDBACK_GIVEN
@@ -99,23 +105,35 @@ def _has_said(session: Session, person: Person, nonce: Nonce) -> bool:
     return session.scalar(query) is not None
 
 
+def _goal(session: Session, keyring: Keyring, work: OpenWork, link: str) -> str:
+    """The words of a goal that is pointed to; empty for anything else."""
+    if not is_goal(link):
+        return ""
+    found = goals_beside(session, keyring, work)
+    return next((goal.text for goal in found if goal.link == link), "")
+
+
+def _as_kept(words: Words, goal: str) -> dict[str, Any]:
+    return {
+        "beside": {name: text for name, text in words.beside.items() if text},
+        "noticed": words.noticed,
+        "link": words.link,
+        "goal": goal,
+        "task": words.task,
+    }
+
+
 def _store_feedback(
     session: Session,
     person: Person,
     work: OpenWork,
     step: Step,
-    words: Words,
+    said: dict[str, Any],
     nonce: Nonce,
     response_seq: int,
 ) -> None:
     last = session.scalar(select(func.max(Feedback.seq)).where(Feedback.assignment_id == work.id))
     seq = (last or 0) + 1
-    said = {
-        "beside": {name: text for name, text in words.beside.items() if text},
-        "noticed": words.noticed,
-        "link": words.link,
-        "task": words.task,
-    }
     place = queries.feedback_place(work.id, step.id, seq, person.id)
     sealed = work.vault.seal(json.dumps(said), place)
     session.add(
