@@ -1,6 +1,7 @@
 """Feedback that points to a goal which the client has set on another piece of work."""
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def open_team_page(cast: Cast, work: uuid.UUID) -> str:
 def say(cast: Cast, work: uuid.UUID, link: str) -> None:
     ruth = cast.browser("ruth")
     ruth.open(f"/work/{short(work)}")
-    fields = {"s.noticed": "You went out in the rain.", "s.link": link}
+    fields: dict[str, Any] = {"s.noticed": "You went out in the rain.", "s.link": link}
     url = f"/work/{short(work)}/steps/look/feedback"
     ruth.post(url, **fields, nonce=ruth.nonce, action="send")
     assert ruth.page.status_code == 200
