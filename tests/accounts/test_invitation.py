@@ -11,7 +11,7 @@ from portal.accounts import services
 from portal.accounts.models import Invitation, KeyWrap, User, WrapKind
 from portal.accounts.passphrases import new_code, normalise_code
 from portal.accounts.queries import user_name_of
-from portal.accounts.services import Choice
+from portal.accounts.services import Choice, entry, inviting
 from portal.accounts.sessions import Cookie
 from portal.core import clock
 from portal.core.errors import Refused
@@ -189,14 +189,14 @@ def test_who_has_come_is_not_invited_again(sqlite_cast: Cast) -> None:
 def test_of_two_who_redeem_one_code_at_once_one_wins(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, both_ready, lock = invited_client(cast).code, Barrier(2), services._lock
+    code, both_ready, lock = invited_client(cast).code, Barrier(2), entry.new_lock
 
     def lock_and_wait(*args: object) -> object:
         locked = lock(*args)  # type: ignore[arg-type]
         both_ready.wait(10)  # both have found the invitation good; neither has begun to write
         return locked
 
-    monkeypatch.setattr(services, "_lock", lock_and_wait)
+    monkeypatch.setattr(inviting, "new_lock", lock_and_wait)
     words = ("the first one's sentence", "the second one's sentence")
     results = together(
         lambda: redeem(cast, code, words[0], "first"),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from portal.accounts import services
 from portal.accounts.guard import Guard
+from portal.accounts.services import entry
 from portal.core import crypto
 from portal.core.crypto import PassphraseKeys
 from portal.core.errors import Refused, Throttled
@@ -35,7 +35,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         tried.append(passphrase)
         return real(passphrase, *more)
 
-    monkeypatch.setattr(services, "passphrase_keys", note)
+    monkeypatch.setattr(entry, "passphrase_keys", note)
     return tried
 
 

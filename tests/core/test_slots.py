@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.accounts import services
+from portal.accounts.services import entry
 from portal.core.crypto import passphrase_keys
 from portal.core.errors import Busy, DomainError, Refused
 from portal.core.slots import Slots
@@ -96,7 +96,7 @@ def test_a_flood_of_sign_ins_is_turned_away_while_reading_goes_on(
             sign_in(sqlite_cast, f"nobody-{number}", PASSPHRASE, f"172.16.{number}.7")
         outcomes.append(told.value)
 
-    monkeypatch.setattr(services, "passphrase_keys", slow)
+    monkeypatch.setattr(entry, "passphrase_keys", slow)
     flood = [threading.Thread(target=attempt, args=(number,)) for number in range(30)]
     for thread in flood:
         thread.start()
