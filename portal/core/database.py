@@ -28,6 +28,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Result,
+    Select,
     Uuid,
     create_engine,
     event,
@@ -265,6 +266,17 @@ def connection_of(session: Session) -> Connection:
     if connection is None:
         connection = cast(Connection, session.get_bind())
     return connection
+
+
+def wait_for_row(session: Session, locking: Select[Any], **ids: uuid.UUID) -> None:
+    """Locks a row until the end of the transaction. On SQLite writers wait for each other anyway.
+
+    A statement sees what was stored when it began: only one that begins after this wait sees what
+    became of the row meanwhile.
+    """
+    connection = connection_of(session)
+    if connection.dialect.name == "postgresql":
+        connection.execute(locking, ids)
 
 
 def run_plainly(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.accounts.people import Person
+from portal.core.database import wait_for_row
 from portal.core.errors import NotFound
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
@@ -17,6 +18,7 @@ from portal.modules.models import Assignment, Pace, State
 from portal.modules.published import load
 from portal.vault.keys import OpenVault, Sealed, open_vault
 from portal.vault.models import Grant, Vault
+from portal.vault.queries import is_held, users_who_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,7 @@ _FIND = Prepared(
         Grant.sealed,
     )
     .join(Vault, Vault.id == Assignment.vault_id)
-    .join(
-        Grant,
-        (Grant.vault_id == Assignment.vault_id)
-        & (Grant.holder_id == bindparam("person"))
-        & Grant.ended_at.is_(None),
-    )
+    .join(Grant, is_held(Assignment.vault_id))
     .where(Assignment.id == bindparam("work"), Assignment.clinic_id == bindparam("clinic"))
 )
 _LOCK = select(Assignment.id).where(Assignment.id == bindparam("work")).with_for_update()
@@ -85,9 +82,8 @@ def work_for(
 
     `to_write` locks its row until the end of the transaction.
     """
-    if to_write and session.connection().dialect.name == "postgresql":
-        # A statement sees what was stored when it began: look only after the wait for the lock.
-        session.connection().execute(_LOCK, {"work": work_id})
+    if to_write:
+        wait_for_row(session, _LOCK, work=work_id)
     rows = _FIND.all(session, person=person.id, work=work_id, clinic=person.clinic_id)
     if not rows:
         raise NotFound
@@ -142,15 +138,7 @@ def clients_work_for(
 
 def grant_holders(session: Session, work_id: uuid.UUID) -> list[User]:
     """Who may see given work: for a nonce that must be matched while nobody is signed in."""
-    return list(
-        session.scalars(
-            select(User)
-            .join(Grant, (Grant.holder_id == User.id) & Grant.ended_at.is_(None))
-            .join(Assignment, Assignment.vault_id == Grant.vault_id)
-            .where(Assignment.id == work_id)
-            .distinct()
-        )
-    )
+    return users_who_hold(session, select(Assignment.vault_id).where(Assignment.id == work_id))
 
 
 def load_of(session: Session, keyring: Keyring, work_id: uuid.UUID) -> ModuleFile | None:

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.accounts.people import Person
-from portal.core.database import connection_of
+from portal.core.database import wait_for_row
 from portal.core.errors import NotFound
 from portal.core.statements import Prepared
 from portal.threads.models import NoReplyNeeded, Side, Thread, ThreadClosure
 from portal.vault.keys import OpenVault, Place, Sealed, open_vault
 from portal.vault.models import Grant, Vault
+from portal.vault.queries import is_held, users_who_hold
 
 
 class OpenThread(NamedTuple):
@@ -63,12 +64,7 @@ _FIND = Prepared(
         Grant.sealed,
     )
     .join(Vault, Vault.id == Thread.vault_id)
-    .join(
-        Grant,
-        (Grant.vault_id == Thread.vault_id)
-        & (Grant.holder_id == bindparam("person"))
-        & Grant.ended_at.is_(None),
-    )
+    .join(Grant, is_held(Thread.vault_id))
     .outerjoin(ThreadClosure, ThreadClosure.thread_id == Thread.id)
     .outerjoin(
         NoReplyNeeded,
@@ -94,10 +90,8 @@ def thread_for(
 
     `to_write` locks its row until the end of the transaction.
     """
-    if to_write and connection_of(session).dialect.name == "postgresql":
-        # A statement sees what was stored when it began: only one that begins after the wait for
-        # the lock sees that the thread was closed meanwhile.
-        connection_of(session).execute(_LOCK, {"thread": thread_id})
+    if to_write:
+        wait_for_row(session, _LOCK, thread=thread_id)
     rows = _FIND.all(session, person=person.id, thread=thread_id, clinic=person.clinic_id)
     if not rows:
         raise NotFound
@@ -150,12 +144,7 @@ class Glance:
 
 _GLANCE = Prepared(
     select(Thread.last_seq)
-    .join(
-        Grant,
-        (Grant.vault_id == Thread.vault_id)
-        & (Grant.holder_id == bindparam("person"))
-        & Grant.ended_at.is_(None),
-    )
+    .join(Grant, is_held(Thread.vault_id))
     .where(Thread.id == bindparam("thread"), Thread.clinic_id == bindparam("clinic"))
     .limit(1)
 )
@@ -171,12 +160,4 @@ def glance_at(session: Session, person: Person, thread_id: uuid.UUID) -> Glance:
 
 def grant_holders(session: Session, place_id: uuid.UUID) -> list[User]:
     """Who may write in a thread: for a nonce that must be matched while nobody is signed in."""
-    return list(
-        session.scalars(
-            select(User)
-            .join(Grant, (Grant.holder_id == User.id) & Grant.ended_at.is_(None))
-            .join(Thread, Thread.vault_id == Grant.vault_id)
-            .where(Thread.id == place_id)
-            .distinct()
-        )
-    )
+    return users_who_hold(session, select(Thread.vault_id).where(Thread.id == place_id))

@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -10,6 +10,21 @@ from portal.accounts.people import Person
 from portal.core.errors import NotFound
 from portal.vault.keys import Holder, OpenVault, Sealed, open_vault
 from portal.vault.models import Grant, Vault
+
+
+def is_held(vault_id: SQLColumnExpression[uuid.UUID]) -> ColumnElement[bool]:
+    """The rule of every look-up of a record: its vault is held by `person`, a parameter of it."""
+    return and_(
+        Grant.vault_id == vault_id,
+        Grant.holder_id == bindparam("person"),
+        Grant.ended_at.is_(None),
+    )
+
+
+def users_who_hold(session: Session, vaults: Select[uuid.UUID]) -> list[User]:
+    """Everybody who holds one of these vaults now."""
+    holders = select(Grant.holder_id).where(Grant.vault_id.in_(vaults), Grant.ended_at.is_(None))
+    return list(session.scalars(select(User).where(User.id.in_(holders))))
 
 
 def roster_of(session: Session, vault_id: uuid.UUID, epoch: int) -> list[Holder]:
