@@ -24,6 +24,7 @@ from portal.modules.format.shapes import (
     Step,
     YesNo,
 )
+from portal.modules.queries.responses import Unfit
 from portal.safety.words import cleaned
 
 Fields = MultiDict[str, str]
@@ -31,10 +32,12 @@ Fields = MultiDict[str, str]
 
 @dataclass(frozen=True)
 class Typed:
-    """What came with a form: answers that fit, and for what does not the code of what is wrong."""
+    """What came with a form: answers that fit; and, where one does not fit its question, the code
+    of what is wrong and what stands in the question's fields."""
 
     answers: dict[str, Any] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
+    unfit: Unfit = field(default_factory=dict)
 
 
 def name_of(prompt_id: str, *more: object) -> str:
@@ -53,7 +56,20 @@ def typed_answers(step: Step, fields: Fields) -> Typed:
             typed.answers[question.id] = answer
         else:
             typed.wrong[question.id] = _what_is_wrong(question)
+            typed.unfit[question.id] = dict(_as_typed(question, fields))
     return typed
+
+
+def _as_typed(question: Question, fields: Fields) -> Iterator[tuple[str, list[str]]]:
+    own = name_of(question.id)
+    for name in fields:
+        if name == own or name.startswith(f"{own}."):
+            yield name, [cleaned(text) for text in fields.getlist(name)]
+
+
+def what_is_wrong(step: Step, unfit: Unfit) -> dict[str, str]:
+    """What to say of answers that do not fit, by question."""
+    return {one.id: _what_is_wrong(one) for one in step.questions if one.id in unfit}
 
 
 def _what_is_wrong(question: Question) -> str:
@@ -119,11 +135,14 @@ def _plan(fields: Fields, name: str) -> dict[str, Any] | None:
     return plan or None
 
 
-def filled_fields(step: Step, answers: Mapping[str, Any]) -> Fields:
-    """The fields of a step's page, filled with these answers."""
+def filled_fields(step: Step, answers: Mapping[str, Any], unfit: Unfit | None = None) -> Fields:
+    """The fields of a step's page, filled with these answers, and with what does not fit."""
     fields: Fields = MultiDict()
     for question in step.questions:
         answer = answers.get(question.id)
+        if unfit and question.id in unfit:
+            fields.update(unfit[question.id])
+            continue
         for name, value in _as_fields(question, answer, name_of(question.id)):
             fields.add(name, value)
     return fields

@@ -27,7 +27,7 @@ from portal.modules.format.shapes import (
 from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
 from portal.modules.models import State
-from portal.modules.queries import Answered, Progress, Said, WorkRow
+from portal.modules.queries import Answered, Progress, Said, Unfit, WorkRow
 from portal.modules.reading_day import reading_day
 from portal.modules.services import giving
 from portal.modules.services.reminding import HOURS, MOST
@@ -121,9 +121,11 @@ def _kept(step: Step, kept: list[queries.Kept]) -> dict[str, Any] | None:
     if not kept:
         return None
     answers: dict[str, Any] = {}
+    unfit: Unfit = {}
     for one in kept:
         answers |= one.answers
-    return {"at": kept[-1].at, "rows": answer_rows(step, answers)}
+        unfit |= one.unfit
+    return {"at": kept[-1].at, "rows": answer_rows(step, answers, unfit)}
 
 
 def _number(found: Progress, step: Step) -> int:

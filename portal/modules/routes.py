@@ -27,7 +27,7 @@ from portal.modules.access import OpenWork, clients_work_for, load_of, team_work
 from portal.modules.controls import anchor_of
 from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
-from portal.modules.forms import filled_fields, typed_answers
+from portal.modules.forms import filled_fields, typed_answers, what_is_wrong
 from portal.modules.models import Ending, State
 from portal.modules.reading_day import reading_day
 from portal.modules.services import answering, giving, homework, keeping, reminding, states
@@ -138,10 +138,13 @@ def _step_page(
     if saved is None and (place is None or not place.standing.may_be_answered):
         return _overview(work)
     is_again = saved is not None and status != 200
-    fields = request.form if is_again else filled_fields(step, found.answers)
+    last = found.latest.get(step.id)
+    unfit = last.unfit if last else {}
+    fields = request.form if is_again else filled_fields(step, found.answers, unfit)
     came_from = _left_step(work)
     context = pages.step_page(
-        db(), installation.keyring, person(), work, step, fields, wrong=_wrong(saved),
+        db(), installation.keyring, person(), work, step, fields,
+        wrong=_wrong(saved) if saved else what_is_wrong(step, unfit),
     )  # fmt: skip
     return page(
         "modules/step.html",
@@ -188,12 +191,14 @@ def rescue_answers(
     step = next((one for one in module.steps if one.id == step_id), None) if module else None
     author = None
     if nonce is not None and step is not None:
-        answers = typed_answers(step, request.form).answers
-        if answers and sheet:
+        typed = typed_answers(step, request.form)
+        answers = typed.answers
+        if sheet and (answers or typed.unfit):
             answers |= sheet
         author = keeping.keep_for_author(
-            db(), installation.keyring, work_id, step_id, answers, nonce, on_paper=sheet is not None
-        )
+            db(), installation.keyring, work_id, step_id, answers, nonce,
+            unfit=typed.unfit, on_paper=sheet is not None,
+        )  # fmt: skip
     return kept_for(author, back_to)
 
 
@@ -213,7 +218,7 @@ def _save(
     work = clients_work_for(db(), installation.keyring, person(), work_id)
     typed = typed_answers(states.step_of(work, step_id), request.form)
     based_on = request.form.get("based_on", 0, type=number_of)
-    form = Form(typed.answers, typed.wrong, nonce_of_form(), based_on, is_draft)
+    form = Form(typed.answers, typed.wrong, nonce_of_form(), based_on, is_draft, unfit=typed.unfit)
     return answering.save(
         db(), installation.keyring, clinic(), person(), work_id, step_id, form, ending=ending
     )

@@ -36,7 +36,8 @@ def sheet_page(
     last = queries.from_paper(revisions)
     kept = sheets.kept(session, person, work, step.id)
     answers = kept.answers if kept else (last.answers or {}) if last else {}
-    fields = typed if typed is not None else filled_fields(step, answers)
+    unfit = kept.unfit if kept else {}
+    fields = typed if typed is not None else filled_fields(step, answers, unfit)
     known = queries.sent(session, work, found) | answers
     view = StepView(work.module, step, known, fields, wrong, [], [], paper.MOST_ROWS)
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)

@@ -19,6 +19,7 @@ from portal.modules.format.shapes import (
     Text,
     YesNo,
 )
+from portal.modules.queries.responses import Unfit
 from portal.modules.wording import PLAN_LABELS
 
 
@@ -70,9 +71,19 @@ def choices(question: Question) -> list[tuple[str, str]]:
     )
 
 
-def answer_rows(step: Step, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+def answer_rows(
+    step: Step,
+    answers: Mapping[str, Any],
+    unfit: Unfit | None = None,
+) -> list[dict[str, Any]]:
+    """What was answered, question by question; and what was typed that does not fit."""
     return [
         {"id": question.id, "label": say(question.label), "text": told}
         for question in step.questions
-        if (told := shown(question, answers.get(question.id)))
+        if (told := _typed(unfit, question) or shown(question, answers.get(question.id)))
     ]
+
+
+def _typed(unfit: Unfit | None, question: Question) -> str:
+    fields = (unfit or {}).get(question.id, {})
+    return " · ".join(text for texts in fields.values() for text in texts if text)

@@ -10,7 +10,7 @@ import pytest
 from portal.core import clock
 from portal.core.i18n import date_name
 from portal.core.ids import short
-from portal.modules.models import Ending
+from portal.modules.models import Ending, Pace
 from tests.cast import Browser, Cast
 from tests.modules import stories
 
@@ -321,6 +321,58 @@ def test_homework_is_told_once_it_was_tried(cast: Cast, work: uuid.UUID) -> None
     assert "It rained again" in ruth.page.text
     ruth.post(f"{url_of(work)}/seen")
     assert "I have seen it" not in ruth.page.text
+
+
+LONG_LETTER = "It was a long week. " * 250
+BARN = ("In the barn, up where the hay was. " * 9).strip()
+MESS: Fields = SAFE | {"a.log.1.place": BARN, "a.log.1.strength": "9"}
+
+
+def test_what_does_not_fit_is_saved_as_it_was_typed(cast: Cast, work: uuid.UUID) -> None:
+    phone, url = cast.browser("dana"), url_of(work, "look")
+    phone.open(url)
+    assert "maxlength" not in phone.page.text, "a browser would cut what is pasted, and say nothing"
+    answer = fill(phone, f"{url}/draft", "save", htmx=True, **LOOK | {"a.best": LONG_LETTER})
+    assert "Saved" in answer.text
+    page = cast.browser("dana").open(url).text
+    assert LONG_LETTER.strip() in page
+    assert "This is too long" in page
+    assert "6.5" in page, "what fits is an answer"
+    assert "best" not in stories.progress(cast, cast.person("dana"), work).answers
+
+
+def test_a_table_with_one_wrong_cell_is_not_lost(cast: Cast) -> None:
+    work = stories.give(cast, gates={}, pace=Pace.FREE)
+    url, phone = url_of(work, "safe"), cast.browser("dana")
+    phone.open(url)
+    fill(phone, f"{url}/draft", "save", htmx=True, **MESS)
+    desk = cast.browser("dana")
+    page = desk.open(url).text
+    for words in ("At home", BARN):
+        assert f'value="{words}"' in page
+    fill(desk, url, **MESS | {"a.log.1.place": "In the barn"})
+    answers = stories.progress(cast, cast.person("dana"), work).answers
+    assert [row["place"] for row in answers["log"]] == ["At home", "In the barn"]
+    assert "hay" not in cast.browser("ruth").open(url_of(work)).text
+
+
+def test_what_does_not_fit_waits_for_its_author_too(cast: Cast, work: uuid.UUID) -> None:
+    dana, url = cast.browser("dana"), url_of(work, "look")
+    dana.open(url)
+    late = dana.page
+    dana.post("/sign-out")
+    dana.page = late
+    fill(dana, url, **LOOK | {"a.best": LONG_LETTER, "a.sleep_hours": "about six"})
+    again = cast.browser("dana")
+    page = again.open(url).text
+    assert LONG_LETTER.strip() in page
+    assert "about six" in page
+    again.post(f"{url}/kept", action="restore")
+    page = again.open(url).text
+    assert "You wrote this on" not in page
+    assert 'value="about six"' in page
+    assert LONG_LETTER.strip() in page
+    assert stories.progress(cast, cast.person("dana"), work).answers["mood"] == 4
 
 
 def test_work_that_was_taken_back_keeps_what_was_typed(cast: Cast, work: uuid.UUID) -> None:

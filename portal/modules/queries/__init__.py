@@ -21,6 +21,7 @@ from portal.modules.queries.lists import (
 )
 from portal.modules.queries.responses import (
     Answered,
+    Unfit,
     answers_place,
     from_paper,
     latest,
@@ -29,6 +30,7 @@ from portal.modules.queries.responses import (
     revisions,
     revisions_of,
     rivals,
+    with_unfit,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Report",
     "Said",
     "Task",
+    "Unfit",
     "WorkRow",
     "answers_place",
     "feedback_on",
@@ -63,6 +66,7 @@ __all__ = [
     "states_of",
     "steps_sent",
     "waiting_items",
+    "with_unfit",
     "work_of",
     "work_with_kept_answers",
 ]

@@ -1,7 +1,6 @@
 """What came when its author was not signed in any more, and waits for them."""
 
 import datetime as dt
-import json
 import logging
 import uuid
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.statements import Prepared
 from portal.modules.access import OpenWork
 from portal.modules.models import KeptAnswers
+from portal.modules.queries.responses import Unfit, read_answers
 
 log = logging.getLogger("portal.modules")
 # Beside the answers of a sheet of paper that are kept: no prompt has such an id.
@@ -27,11 +27,12 @@ def kept_label(clinic_id: uuid.UUID, work_id: uuid.UUID, step_id: str, kept_id: 
 
 @dataclass(frozen=True)
 class Kept:
-    """Answers that came when nobody was signed in any more."""
+    """Answers that came when nobody was signed in any more; `unfit`: what fits no question."""
 
     id: uuid.UUID
     at: dt.datetime
     answers: dict[str, Any]
+    unfit: Unfit
 
 
 _KEPT = Prepared(
@@ -55,7 +56,7 @@ def kept_of(session: Session, person: Person, work: OpenWork, step_id: str) -> l
         except Unreadable:
             log.error("kept answers %s do not open", row.id)
             continue
-        found.append(Kept(row.id, row.kept_at, json.loads(opened)))
+        found.append(Kept(row.id, row.kept_at, *read_answers(opened)))
     return found
 
 

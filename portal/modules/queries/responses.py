@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,33 @@ from portal.modules.access import OpenWork
 from portal.modules.models import Response
 from portal.vault.keys import Place, Sealed
 
+# By question: what stood in each of its fields, and does not fit it.
+Unfit = dict[str, dict[str, list[str]]]
+# Beside the answers that fit: no prompt has such an id.
+UNFIT = "@unfit"
+
 
 def answers_place(work_id: uuid.UUID, step_id: str, seq: int, author_id: uuid.UUID) -> Place:
     """Bound to the work, the step and the number: moved to another place, it is damaged."""
     return Place("responses", f"sealed:{step_id}", work_id, author_id, seq)
 
 
+def with_unfit(answers: Mapping[str, Any], unfit: Unfit) -> dict[str, Any]:
+    """As they are sealed. What does not fit its question is no answer, and is not lost."""
+    return {**answers, UNFIT: unfit} if unfit else dict(answers)
+
+
+def read_answers(text: str) -> tuple[dict[str, Any], Unfit]:
+    """The answers, and what does not fit."""
+    answers: dict[str, Any] = json.loads(text)
+    return answers, answers.pop(UNFIT, {})
+
+
 @dataclass(frozen=True)
 class Answered:
     """One form's answers to a step. `answers` is None if this person cannot read them;
-    `written_on` is the day on a sheet that somebody of the care team typed in."""
+    `written_on` is the day on a sheet that somebody of the care team typed in; `unfit`: what does
+    not fit its question."""
 
     step_id: str
     seq: int
@@ -35,6 +52,7 @@ class Answered:
     at: dt.datetime
     answers: dict[str, Any] | None
     written_on: dt.date | None
+    unfit: Unfit
 
 
 _COLUMNS = (
@@ -100,10 +118,11 @@ def revisions_of(
 def _answered(work: OpenWork, row: Any) -> Answered:
     place = answers_place(work.id, row.step_id, row.seq, row.author_id)
     opened = work.vault.open_or_none(Sealed(row.epoch, row.sealed), place)
-    answers = None if opened is None else json.loads(opened)
+    answers, unfit = (None, {}) if opened is None else read_answers(opened)
     return Answered(
-        row.step_id, row.seq, row.based_on, row.author_id, row.saved_at, answers, row.written_on
-    )
+        row.step_id, row.seq, row.based_on, row.author_id, row.saved_at,
+        answers, row.written_on, unfit,
+    )  # fmt: skip
 
 
 def merged(found: Iterable[Answered]) -> dict[str, Any]:

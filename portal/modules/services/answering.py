@@ -62,7 +62,7 @@ class Saved:
 class Form:
     """A step's form as it came back. `based_on`: the number of the answers it was made from;
     `is_draft`: it saved itself, while somebody was still writing; `written_on`: it was typed in
-    from a sheet of that day."""
+    from a sheet of that day; `unfit`: what is wrong, as it was typed."""
 
     answers: dict[str, Any]
     wrong: Mapping[str, str]
@@ -70,6 +70,7 @@ class Form:
     based_on: int
     is_draft: bool = False
     written_on: dt.date | None = None
+    unfit: queries.Unfit = field(default_factory=dict)
 
 
 def save(
@@ -133,7 +134,7 @@ def are_its_answers(session: Session, work: OpenWork, ended: StepEnding, form: F
     if form.is_draft:
         return True
     found = {one.seq: one.answers for one in queries.revisions(session, work, ended.step_id)}
-    return (found.get(ended.response_seq) or {}) == form.answers
+    return not form.unfit and (found.get(ended.response_seq) or {}) == form.answers
 
 
 def store(
@@ -158,7 +159,7 @@ def store(
         )
     seq = own if last is not None and own == last.seq else (last.seq if last else 0) + 1
     place = queries.answers_place(work.id, step.id, seq, person.id)
-    sealed = work.vault.seal(json.dumps(form.answers), place)
+    sealed = work.vault.seal(json.dumps(queries.with_unfit(form.answers, form.unfit)), place)
     session.execute(
         insert(Response).values(
             assignment_id=work.id,
@@ -180,8 +181,9 @@ def store(
 
 def _says_the_same(last: queries.Answered | None, form: Form) -> bool:
     if last is None:
-        return form.answers == {} and form.written_on is None
-    return last.answers == form.answers and form.written_on in (None, last.written_on)
+        return not (form.answers or form.unfit or form.written_on)
+    is_same = (last.answers, last.unfit) == (form.answers, form.unfit)
+    return is_same and form.written_on in (None, last.written_on)
 
 
 def begin(session: Session, person: Person, work: OpenWork) -> OpenWork:

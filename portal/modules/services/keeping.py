@@ -43,6 +43,7 @@ def keep_for_author(
     answers: dict[str, Any],
     nonce: Nonce,
     *,
+    unfit: queries.Unfit | None = None,
     on_paper: bool = False,
 ) -> User | None:
     """Keeps answers that came without a live session, sealed to the one whose form they were in.
@@ -53,7 +54,8 @@ def keep_for_author(
     for author in grant_holders(session, work_id):
         if author.role.is_staff == on_paper and nonce.was_given_to(keyring, author.id, work_id):
             if not _is_sent(session, StepEnding, StepEnding.by == author.id, nonce):
-                _keep(session, author, work_id, step_id, answers, nonce)
+                words = queries.with_unfit(answers, unfit or {})
+                _keep(session, author, work_id, step_id, words, nonce)
             return author
     return None
 
@@ -90,10 +92,10 @@ def _keep(
     author: User,
     work_id: uuid.UUID,
     step_id: str,
-    answers: dict[str, Any],
+    words: dict[str, Any],
     nonce: Nonce,
 ) -> None:
-    if not answers:
+    if not words:
         return
     session.execute(
         delete(KeptAnswers).where(KeptAnswers.author_id == author.id, KeptAnswers.nonce == nonce.id)
@@ -111,7 +113,7 @@ def _keep(
             assignment_id=work_id,
             step_id=step_id,
             nonce=nonce.id,
-            sealed=seal_to(author.public_key, pad(json.dumps(answers).encode()), place),
+            sealed=seal_to(author.public_key, pad(json.dumps(words).encode()), place),
             kept_at=clock.now(),
         )
     )
@@ -134,12 +136,16 @@ def restore_kept(
     work = clients_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     last = queries.revisions(session, work, step_id)[-1:]
-    answers = queries.merged(last)
+    answers, unfit = queries.merged(last), dict(last[0].unfit) if last else {}
     for one in queries.kept_of(session, person, work, step_id):
+        for name in (*one.answers, *one.unfit):
+            answers.pop(name, None)
+            unfit.pop(name, None)
         answers |= one.answers
+        unfit |= one.unfit
     work = ready(session, clinic, person, work)
     known = last[0].seq if last else 0
-    store(session, person, work, step, Form(answers, {}, None, known), new_id())
+    store(session, person, work, step, Form(answers, {}, None, known, unfit=unfit), new_id())
     discard_kept(session, person, work_id, step_id)
     begin(session, person, work)
     audit.note(session, person.clinic_id, person.id, "answers:save", work.id, step_id)
