@@ -164,10 +164,18 @@ def _wrong(saved: Saved | None) -> dict[str, str]:
 
 
 def _asked_still(saved: Saved | None) -> list[dict[str, str]]:
-    """The questions that have to be looked at once more, and where on the page they stand."""
-    wrong = _wrong(saved)
-    questions = saved.step.questions if saved else ()
-    return [{"label": say(q.label), "at": anchor_of(q)} for q in questions if q.id in wrong]
+    """The questions that have to be looked at once more, where on the page they stand, and why."""
+    if saved is None:
+        return []
+    asked = [one for one in saved.step.questions if one in saved.missing or one.id in saved.wrong]
+    return [
+        {
+            "label": say(one.label),
+            "at": anchor_of(one),
+            "says": wording.say(saved.wrong[one.id]) if one.id in saved.wrong else "",
+        }
+        for one in asked
+    ]
 
 
 def _problem(saved: Saved | None) -> str | None:

@@ -837,7 +837,7 @@ PAGES |= {
         "modules/step.html",
         step(
             problem="Something is still open:",
-            asked_still=[{"at": "a.best", "label": "What was good?"}],
+            asked_still=[{"at": "a.best", "label": "What was good?", "says": ""}],
             blocks=[
                 asked("long", "best", wrong="Please answer this one.", longest=4000),
                 asked("one", "alone", wrong="Please answer this one.", options=CHOICES),
@@ -1108,7 +1108,10 @@ FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "step-saved": ("modules/_saved.html", {"saved_at": START}),
     "step-open": (
         "modules/_problem.html",
-        {"problem": PROSE[0], "asked_still": [{"at": "a.mood", "label": PROSE[1]}]},
+        {
+            "problem": PROSE[0],
+            "asked_still": [{"at": "a.mood", "label": PROSE[1], "says": "Please write a number."}],
+        },
     ),
 }
 

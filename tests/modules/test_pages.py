@@ -334,11 +334,15 @@ def test_what_does_not_fit_is_saved_as_it_was_typed(cast: Cast, work: uuid.UUID)
     assert "maxlength" not in phone.page.text, "a browser would cut what is pasted, and say nothing"
     answer = fill(phone, f"{url}/draft", "save", htmx=True, **LOOK | {"a.best": LONG_LETTER})
     assert "Saved" in answer.text
-    page = cast.browser("dana").open(url).text
+    desk = cast.browser("dana")
+    page = desk.open(url).text
     assert LONG_LETTER.strip() in page
     assert "This is too long" in page
     assert "6.5" in page, "what fits is an answer"
     assert "best" not in stories.progress(cast, cast.person("dana"), work).answers
+    told = fill(desk, url, htmx=True, **LOOK | {"a.best": LONG_LETTER})
+    assert told.status_code == 422
+    assert "What was good this week?</a> This is too long." in told.text
 
 
 def test_a_table_with_one_wrong_cell_is_not_lost(cast: Cast) -> None:

@@ -27,7 +27,7 @@ def kept_label(clinic_id: uuid.UUID, work_id: uuid.UUID, step_id: str, kept_id: 
 
 @dataclass(frozen=True)
 class Kept:
-    """Answers that came when nobody was signed in any more; `unfit`: what fits no question."""
+    """Answers that came when nobody was signed in any more; `unfit`: what does not fit."""
 
     id: uuid.UUID
     at: dt.datetime
