@@ -14,7 +14,6 @@ from portal.modules.format.shapes import (
     Rows,
     SafetyGate,
     Scale,
-    Short,
     Single,
     Time,
     YesNo,
@@ -47,7 +46,6 @@ class Control:
     options: tuple[Option, ...] = ()
     type: str = "text"
     mode: str = ""
-    longest: int = 0
     ends: str = ""
     wrong: str = ""
 
@@ -85,9 +83,8 @@ def _bare_control(question: Question, fields: Fields, name: str) -> Control:
         kind = "date" if isinstance(question, DateQuestion) else "time"
         return Control("text", name, "", value=value, type=kind)
     if isinstance(question, Long):
-        return Control("long", name, "", value=value, longest=question.max_length)
-    longest = question.max_length if isinstance(question, Short) else 0
-    return Control("text", name, "", value=value, longest=longest)
+        return Control("long", name, "", value=value)
+    return Control("text", name, "", value=value)
 
 
 def _scale(question: Scale, name: str, value: str) -> Control:
@@ -112,7 +109,7 @@ def plan_controls(question: Plan, fields: Fields) -> tuple[Control, ...]:
     name = name_of(question.id)
     texts = [
         Control("text", f"{name}.{part}", str(PLAN_LABELS[part]),
-                value=fields.get(f"{name}.{part}", ""), longest=500)
+                value=fields.get(f"{name}.{part}", ""))
         for part in PLAN_FIELDS
     ]  # fmt: skip
     chosen = fields.get(f"{name}.confidence", "")

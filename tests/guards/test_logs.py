@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.guards.canaries import Story
+from tests.guards.canaries.story import Story
 from tests.guards.test_theft import spilt
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("theft")]

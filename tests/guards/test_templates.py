@@ -12,15 +12,7 @@ import brotli
 import pytest
 from jinja2 import Environment, FileSystemLoader, nodes
 
-from tests.guards.page_samples import (
-    FRAGMENTS,
-    PAGES,
-    PROSE,
-    composer,
-    open_thread,
-    render,
-    sample_app,
-)
+from tests.guards.samples import FRAGMENTS, PAGES, PROSE, composer, open_thread, render, sample_app
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 SOURCES = {

@@ -40,12 +40,13 @@ from portal.threads import queries
 from portal.threads.access import subject_place
 from portal.vault.keys import OpenVault, Place, escrow_place, grant_place
 from tests import servers
-from tests.guards.canaries import ROOT, Story, disguises
+from tests.guards.canaries.story import Story
+from tests.guards.disguises import disguises
 from tests.guards.sealed_columns import HOLDERS, SEALED, SERVERS, WORKERS, columns_of_bytes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("theft")]
 
-
+ROOT = Path(__file__).parents[2]
 _ZSTD = zstandard.ZstdDecompressor()
 
 

@@ -1,11 +1,14 @@
 """A clinician at the page on which a module is written, without scripts."""
 
+import io
 import re
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
-from werkzeug.test import TestResponse
+from sqlalchemy import func, select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from tests.cast import Browser, Cast
 from tests.modules.files import WHOLE
@@ -77,3 +80,20 @@ def published(cast: Cast, name: str = "ruth", text: str = WHOLE) -> str:
     made.press("publish", text)
     assert made.browser.page.request.path.startswith("/modules/own/"), made.mistakes
     return made.browser.page.request.path
+
+
+def take_in(browser: Browser, content: bytes) -> TestResponse:
+    """Somebody hands over a file with this in it."""
+    browser.open("/modules")
+    fields = {"csrf_token": browser.token, "nonce": browser.nonce}
+    boundary, body = encode_multipart(fields | {"file": FileStorage(io.BytesIO(content), "x.md")})
+    kind = f"multipart/form-data; boundary={boundary}"
+    return browser._go(
+        "POST", "/modules/import", htmx=False, follow=True, data=body, content_type=kind
+    )
+
+
+def count(cast: Cast, model: Any) -> int:
+    """How many rows there are."""
+    with cast.database.reading() as session:
+        return session.scalar(select(func.count()).select_from(model)) or 0

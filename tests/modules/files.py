@@ -77,6 +77,7 @@ Una vez más.
 """
 
 WHOLE = FRONT + STEPS
+NEXT = WHOLE.replace("version: 1.0.0", "version: 1.1.0").replace("Go to the gate", "Go to the lake")
 
 
 def module(text: str = WHOLE) -> ModuleFile:

@@ -8,9 +8,8 @@ from sqlalchemy import select
 from portal.modules.models import ModuleDraft, PublishedModule
 from tests.cast import Cast
 from tests.commands import Portal, command_line
-from tests.modules.desk import Desk, published
-from tests.modules.files import WHOLE, line_of
-from tests.modules.test_authoring import NEXT, count
+from tests.modules.desk import Desk, count, published
+from tests.modules.files import NEXT, WHOLE, line_of
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ from portal.modules.forms import Fields, filled_fields
 from portal.modules.models import ModuleRevision, Response
 from tests.cast import Cast
 from tests.modules import stories
-from tests.modules.desk import Desk, desk
+from tests.modules.desk import Desk, count, desk
 from tests.modules.files import WHOLE, module
 from tests.modules.invented import invent
-from tests.modules.test_authoring import count
 
 FRAME = re.compile(r"<section[^>]*>(.*)</section>", re.DOTALL)
 HIDDEN = re.compile(r'<input type=hidden name="(a\.[^"]+)" value="([^"]*)">')

@@ -5,15 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from portal.core import clock
 from portal.core.errors import Conflict
@@ -21,6 +14,7 @@ from portal.modules.course import ANSWERABLE, FOLLOWS, OVER
 from portal.modules.models import Ending, Gate, Pace, State
 from portal.modules.services import giving, states
 from tests.cast import Cast
+from tests.machines import run
 from tests.modules import stories
 
 # Long enough for some of what happens to come before its last day, and some after.
@@ -300,27 +294,13 @@ class Work(RuleBasedStateMachine):
         assert stories.waiting(self.cast, self.ruth) == self.model.waiting_since()
 
 
-def run(cast: Cast, examples: int, steps: int) -> None:
-    machine = type("TheWork", (Work,), {"cast": cast})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_given_work_is_what_both_sides_did(sqlite_cast: Cast) -> None:
-    run(sqlite_cast, examples=3, steps=15)
+    run(Work, sqlite_cast, examples=3, steps=15)
 
 
 @pytest.mark.slow
 def test_given_work_is_what_both_sides_did_whatever_they_did(cast: Cast) -> None:
-    run(cast, examples=30, steps=30)
+    run(Work, cast, examples=30, steps=30)
 
 
 def test_only_what_is_listed_may_follow() -> None:

@@ -5,16 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from portal.core import clock
 from portal.core.errors import Conflict, DomainError, Invalid, NotFound
@@ -23,6 +15,7 @@ from portal.safety.words import cleaned
 from portal.threads import pages, queries
 from portal.threads.services.sending import ThreadClosed
 from tests.cast import Cast
+from tests.machines import run
 from tests.threads import stories
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
@@ -233,27 +226,13 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def run(cast: Cast, examples: int, steps: int) -> None:
-    machine = type("TheThread", (Thread,), {"cast": cast})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_a_thread_is_what_both_sides_did(sqlite_cast: Cast) -> None:
-    run(sqlite_cast, examples=3, steps=12)
+    run(Thread, sqlite_cast, examples=3, steps=12)
 
 
 @pytest.mark.slow
 def test_a_thread_is_what_both_sides_did_whatever_they_did(cast: Cast) -> None:
-    run(cast, examples=30, steps=25)
+    run(Thread, cast, examples=30, steps=25)
 
 
 def test_the_model_refuses_what_the_portal_refuses() -> None:
