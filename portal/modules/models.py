@@ -269,7 +269,7 @@ class HomeworkReport(Base):
 
 class WorkReminder(Base):
     """When a client wants to be reminded of given work: a day of the week (0 is Monday) and an hour
-    on their own clock. `next_at` is empty once they were reminded often enough.
+    on their own clock. `next_at`: the next such hour, whether or not they are told then.
 
     `in_a_row`: how often they were since they last did something.
     """

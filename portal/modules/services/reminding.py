@@ -98,11 +98,10 @@ def _remind(session: Session, reminder: WorkReminder, work: Assignment) -> bool:
         return False
     if reminder.reminded_at is None or work.last_at > reminder.reminded_at:
         reminder.in_a_row = 0
-    if reminder.in_a_row >= MOST:
-        reminder.next_at = None
-        return False
     reminder.next_at = _next(session, reminder)
-    if work.state not in ANSWERABLE or _is_fresh(work) or _waits_for_the_team(session, work):
+    if reminder.in_a_row >= MOST or work.state not in ANSWERABLE:
+        return False
+    if _is_fresh(work) or _waits_for_the_team(session, work):
         return False
     reminder.in_a_row, reminder.reminded_at = reminder.in_a_row + 1, clock.now()
     point(

@@ -239,7 +239,7 @@ def begin_thread(
     engagement = engagement_to_write(session, engagement_id)
     if not nonce.was_given_to(keyring, person.id, engagement_id):
         raise NonceRefused
-    text, subject = cleaned(text), " ".join(subject.split())
+    text, subject = cleaned(text), " ".join(cleaned(subject).split())
     known = queries.find_sent(session, person.id, nonce)
     if known is not None:
         thread = thread_for(session, person, known.thread_id)
