@@ -171,8 +171,12 @@ class _Calls:
             Side("portal", self.app, lambda: self.send(encoding, HX_Request="true")), send
         )
         yield from _told(f"send with HTMX, {encoding}", sent, SEND_LIMIT if is_limited else None)
-        plain = compare(Side("portal", self.app, lambda: self.send(encoding)), send)
-        yield from _told(f"send without scripts, {encoding}", plain, None)
+        whole = Side(
+            "floor", floor.app, lambda: post(floor.path, _floor_form(floor, whole="1"), **below)
+        )
+        plain = compare(Side("portal", self.app, lambda: self.send(encoding)), whole)
+        limit = SEND_LIMIT if is_limited else None
+        yield from _told(f"send without scripts, {encoding}", plain, limit)
 
     def read(self, encoding: str) -> Call:
         """The thread page, in a running visit."""
@@ -196,8 +200,9 @@ class _Calls:
         return {name.replace("-", "_"): value for name, value in headers.items()}
 
 
-def _floor_form(floor: Floor) -> dict[str, str]:
-    return {"token": floor.token(), "nonce": secrets.token_urlsafe(16), "text": LETTERS[0]}
+def _floor_form(floor: Floor, **more: str) -> dict[str, str]:
+    form = {"token": floor.token(), "nonce": secrets.token_urlsafe(16), "text": LETTERS[0]}
+    return form | more
 
 
 def _told(name: str, cost: Ratio, limit: float | None) -> Iterator[Line]:

@@ -33,6 +33,7 @@ from itsdangerous import BadSignature, Signer
 from jinja2 import Environment
 
 from bench.letters import PAGE, letters
+from portal.threads.writing_routes import NEWEST_AFTER_SEND
 
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 NONCE_BYTES = 12
@@ -247,15 +248,21 @@ class Floor:
     def _read(self, thread: int) -> Response:
         person = self._person()
         subject, key = self._thread(person, thread)
+        with self.store.writing() as connection:
+            _audit(connection, person.id, "read", thread)
+        return self._page(person, thread, subject, key, PAGE)
+
+    def _page(
+        self, person: Person, thread: int, subject: bytes, key: bytes, count: int
+    ) -> Response:
+        """The thread with its newest messages."""
         cipher = AESGCM(key)
         rows = self.store.connection.execute(
             "SELECT seq, author, at, sealed FROM message WHERE thread_id = ?"
             " ORDER BY seq DESC LIMIT ?",
-            (thread, PAGE),
+            (thread, count),
         ).fetchall()
         messages = [_view(cipher, thread, row) for row in reversed(rows)]
-        with self.store.writing() as connection:
-            _audit(connection, person.id, "read", thread)
         html = PAGE_HTML.render(
             subject=opened(cipher, subject, b"subject %d" % thread),
             messages=messages,
@@ -270,11 +277,13 @@ class Floor:
         person = self._person()
         if not proves(request.form["token"], person.session_id):
             abort(400)
-        _, key = self._thread(person, thread)
+        subject, key = self._thread(person, thread)
         text = request.form["text"]
         with self.store.writing() as connection:
             seq, at = _insert(connection, key, thread, person.id, text)
             _audit(connection, person.id, "send", thread)
+        if "whole" in request.form:
+            return self._page(person, thread, subject, key, NEWEST_AFTER_SEND)
         html = SENT_HTML.render(
             m={"seq": seq, "author": person.id, "at": _clock(at), "text": text},
             me=person.id,
