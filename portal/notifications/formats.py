@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Iterable
 from functools import cache
 
 from portal.core.crypto import Unreadable, label
@@ -45,6 +46,29 @@ def _mobile(typed: str, country: str) -> str:
     if not phones.is_valid_number(number) or phones.number_type(number) not in kinds:
         raise Invalid(address="mobile_unknown")
     return str(phones.format_number(number, phones.PhoneNumberFormat.E164))
+
+
+def number_of(said: str, time_zones: Iterable[str]) -> str:
+    """The number that a provider says a text came from, as `usable` would write it.
+
+    Providers leave out the plus, write dashes, or leave out the country, which is then one of those
+    that the clinics are in. Raises Invalid for what is no number, such as a name.
+    """
+    bare = re.sub(r"[\s().-]", "", said)
+    if re.fullmatch(r"\+[1-9][0-9]{6,14}", bare):
+        return bare
+    # Late, as above.
+    import phonenumbers as phones
+
+    local = [(said[:40], _country(zone)) for zone in time_zones]
+    for text, country in [*local, (f"+{bare}", None)]:
+        try:
+            number = phones.parse(text, country)
+        except phones.NumberParseException:
+            continue
+        if phones.is_valid_number(number):
+            return str(phones.format_number(number, phones.PhoneNumberFormat.E164))
+    raise Invalid(address="mobile_unknown")
 
 
 @cache

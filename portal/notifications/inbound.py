@@ -12,12 +12,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
+from portal.clinics.models import Clinic
 from portal.config import Config
 from portal.core import audit, clock
-from portal.core.ids import new_id
+from portal.core.errors import Invalid
+from portal.core.inserts import insert_of
 from portal.core.keyring import Keyring
 from portal.notifications import formats, problems
-from portal.notifications.channels.base import Incoming
+from portal.notifications.channels.base import Incoming, Unreadable
 from portal.notifications.gsm7 import transliterate
 from portal.notifications.models import Address, Channel, HeardKind, HeardText
 from portal.notifications.preferences import move_pending
@@ -31,10 +33,14 @@ KEPT = dt.timedelta(days=90)
 def hear(session: Session, keyring: Keyring, heard: Incoming) -> str | None:
     """Does what a text asks for; returns what is to be sent back, if anything.
 
-    The words of the text end here.
+    The words of the text end here. A text that was heard before does nothing. Raises Unreadable
+    when it comes from no telephone.
     """
-    lookup = formats.lookup(keyring, Channel.SMS, heard.sender)
+    lookup = formats.lookup(keyring, Channel.SMS, _number(session, heard.sender))
     kind = classify(heard.words)
+    heard_id = uuid.UUID(bytes=keyring.lookup("heard_text", heard.mark)[:16])
+    if not _is_new(session, heard_id, lookup, kind):
+        return None
     owners = _owners(session, lookup)
     has_changed = _obey(session, lookup, kind)
     if kind is HeardKind.STOP:
@@ -42,9 +48,7 @@ def hear(session: Session, keyring: Keyring, heard: Incoming) -> str | None:
             # What was ahead of them goes out no more, and their page says so at once.
             move_pending(session, user_id)
     is_answer = not heard.is_answered and _may_answer(session, lookup, kind, has_changed)
-    session.add(
-        HeardText(id=new_id(), lookup=lookup, kind=kind, at=clock.now(), was_answered=is_answer)
-    )
+    session.get_one(HeardText, heard_id).was_answered = is_answer
     session.flush()
     for clinic_id, user_id, _ in owners:
         audit.note(session, clinic_id, None, f"text:{kind}", user_id)
@@ -52,6 +56,22 @@ def hear(session: Session, keyring: Keyring, heard: Incoming) -> str | None:
         return None
     language = owners[0][2] if owners else "es" if is_spanish(heard.words) else "en"
     return transliterate(wording(f"answers/{_WORDINGS[kind]}", language))
+
+
+def _number(session: Session, sender: str) -> str:
+    zones = session.scalars(select(Clinic.time_zone).distinct().order_by(Clinic.time_zone))
+    try:
+        return formats.number_of(sender, zones)
+    except Invalid:
+        raise Unreadable from None
+
+
+def _is_new(session: Session, heard_id: uuid.UUID, lookup: bytes, kind: HeardKind) -> bool:
+    """Notes that a text came; False if this very one came before, whoever brings it again."""
+    values = {"id": heard_id, "lookup": lookup, "kind": kind, "at": clock.now()}
+    insert = insert_of(session)(HeardText).values(was_answered=False, **values)
+    added = insert.on_conflict_do_nothing().returning(HeardText.id)
+    return session.scalar(added) is not None
 
 
 _WORDINGS = {

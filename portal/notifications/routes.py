@@ -62,10 +62,11 @@ def _take_text(name: str) -> Response:
     caller, call = _genuine(name)
     try:
         heard = caller.read_text(call)
+        unit().write()
+        said = inbound.hear(db(), installation.keyring, heard)
     except Unreadable:
         return _plain("", 400)
-    unit().write()
-    body, kind = caller.reply(inbound.hear(db(), installation.keyring, heard))
+    body, kind = caller.reply(said)
     return _plain(body, 200, kind)
 
 

@@ -1,6 +1,7 @@
 """Whoever carries texts, as they call the portal: with reports, and with texts that came in."""
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -39,12 +40,14 @@ class Provider:
 
     def text(self, words: str, sender: str = DANA, **more: str) -> str | None:
         """A text comes from a telephone; returns what is sent back."""
+        # Its provider's own name for it, so that the same words a second time are another text.
+        new = {"MessageSid": uuid.uuid4().hex} if self.name == "twilio" else {"id": uuid.uuid4().hex}
         if self.name == "gateway":
-            answer = self.call("text", {"from": sender, "text": words})
+            answer = self.call("text", {"from": sender, "text": words, **new})
             assert answer.status_code == 200
             reply: str | None = answer.get_json()["reply"]
             return reply
-        answer = self.call("text", {"From": sender, "Body": words, "MessageSid": "SM1", **more})
+        answer = self.call("text", {"From": sender, "Body": words, **new, **more})
         assert answer.status_code == 200
         _, _, rest = answer.text.partition("<Message>")
         return rest.partition("</Message>")[0] or None

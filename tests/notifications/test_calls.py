@@ -47,6 +47,30 @@ def test_a_call_cannot_be_played_back_later(provider: Provider, desk: Desk) -> N
     assert rows(desk, OptOut) == []
 
 
+def test_what_was_taken_back_since_is_not_undone_by_the_same_call(
+    provider: Provider, desk: Desk
+) -> None:
+    provider.text("STOP")
+    start = {"from": DANA, "text": "START", "From": DANA, "Body": "START", "MessageSid": "SM7"}
+    assert provider.call("text", start).status_code == 200
+    assert rows(desk, OptOut) == []
+    provider.text("ALTO")
+    answer = provider.call("text", start)
+    assert answer.status_code == 200
+    assert "again" not in answer.text
+    assert len(rows(desk, OptOut)) == 1
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\0", "\n", "x" * 5000])
+def test_a_name_that_cannot_be_kept_is_none(provider: Provider, desk: Desk, name: str) -> None:
+    pointer = told(desk)
+    fields: dict[str, Any] = {"key": "no id", "id": name, "status": "delivered"}
+    if provider.name == "twilio":
+        fields = {"MessageSid": name.replace("\ud800", "?"), "MessageStatus": "delivered"}
+    assert provider.call("report", fields).status_code == 204
+    assert latest(desk).state is pointer.state
+
+
 def test_half_a_signature_is_none(provider: Provider) -> None:
     for signature in ("t=,v1=", "t=-1,v1=a", "t=99999999999999,v1=a", "v1=a", "t"):
         headers = {"X-Signature": signature, "X-Twilio-Signature": signature}

@@ -102,6 +102,42 @@ def test_stop_binds_a_number_whoever_it_belongs_to(provider: Provider, desk: Des
     assert desk.pointers() == []
 
 
+SPELLINGS = ("13035550142", "303-555-0142", "+1 303 555 0142", "(303) 555-0142", "+1-303-555-0142")
+
+
+@pytest.mark.parametrize("sender", SPELLINGS)
+def test_stop_binds_a_number_however_its_provider_writes_it(
+    provider: Provider, desk: Desk, gateway: Gateway, sender: str
+) -> None:
+    desk.give_address("dana", "+13035550142", Channel.SMS)
+    assert provider.text("STOP", sender) is not None
+    assert told_count(desk) == 0
+    assert gateway.received == []
+
+
+def told_count(desk: Desk) -> int:
+    desk.point("dana")
+    return len(desk.pointers())
+
+
+def test_a_number_from_abroad_is_known_without_its_plus(provider: Provider, desk: Desk) -> None:
+    desk.give_address("dana", "+34600123456", Channel.SMS)
+    provider.text("ALTO", "34600123456")
+    assert told_count(desk) == 0
+
+
+@pytest.mark.parametrize("sender", ["CARRIER", "72345", "\ud800", "+", "\0", "9" * 3000])
+def test_what_comes_from_no_telephone_is_refused(
+    provider: Provider, desk: Desk, sender: str
+) -> None:
+    if provider.name == "twilio":
+        fields = {"From": sender.replace("\ud800", "?"), "Body": "stop", "MessageSid": "SM1"}
+    else:
+        fields = {"from": sender, "text": "stop"}
+    assert provider.call("text", fields).status_code == 400
+    assert rows(desk, OptOut) == rows(desk, HeardText) == []
+
+
 def test_start_undoes_it(provider: Provider, desk: Desk) -> None:
     assert provider.text("START") is None
     provider.text("STOP")
@@ -223,5 +259,5 @@ def test_no_answer_of_ours_would_be_understood_as_a_wish(name: str) -> None:
 def test_the_same_number_is_known_by_the_same_mark(desk: Desk) -> None:
     keyring = desk.cast.keyring
     with desk.database.writing() as session:
-        inbound.hear(session, keyring, Incoming(sender=DANA, words="stop"))
+        inbound.hear(session, keyring, Incoming(sender=DANA, words="stop", mark="1"))
         assert session.get(OptOut, (formats.lookup(keyring, Channel.SMS, DANA), Channel.SMS))

@@ -94,10 +94,14 @@ class Report:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A text from a telephone. `is_answered`: the provider has answered it already."""
+    """A text from a telephone. `is_answered`: the provider has answered it already.
+
+    `mark` is the same when the same text is brought a second time, and else never.
+    """
 
     sender: str
     words: str
+    mark: str
     is_answered: bool = False
 
 
@@ -127,6 +131,12 @@ def as_id(text: object) -> uuid.UUID | None:
         return uuid.UUID(str(text))
     except ValueError:
         return None
+
+
+def as_reference(text: object) -> str | None:
+    """A provider's own name for something, if it is one that can be kept."""
+    name = str(text or "")[:100]
+    return name if name.isprintable() and name else None
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:

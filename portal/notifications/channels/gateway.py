@@ -9,7 +9,8 @@ patience, with Retry-After; any other answer means that the settings are wrong.
 In: a POST of JSON, signed. `X-Signature: t=SECONDS,v1=HEX`, where HEX is HMAC-SHA256 under the
 shared secret over `SECONDS.PATH.BODY`; SECONDS (since 1970) may be five minutes off. Reports are
 `{"key" or "id", "status": "delivered" | "failed" | …, "reason": "no_such_number" | "refused" | …}`,
-texts are `{"from", "text"}`, and the answer to a text is `{"reply": TEXT or null}`.
+texts are `{"from", "text"}`, and the answer to a text is `{"reply": TEXT or null}`. The same
+signature counts once: whoever tries again signs again.
 """
 
 import hmac
@@ -29,6 +30,7 @@ from portal.notifications.channels.base import (
     Report,
     Unreadable,
     as_id,
+    as_reference,
     json_object,
 )
 from portal.notifications.channels.http import Answer, Desk, basic
@@ -82,7 +84,7 @@ class GatewayLine:
         body = json.dumps({"to": message.to, "text": message.body}).encode()
         answer = self._desk.ask("POST", self._target, body, self._headers(message))
         if 200 <= answer.status < 300:
-            return _reference(json_object(answer.body) or {})
+            return as_reference((json_object(answer.body) or {}).get("id"))
         raise _refused(answer)
 
     def reach(self) -> None:
@@ -93,11 +95,6 @@ class GatewayLine:
         if self._parts.username:
             headers["Authorization"] = basic(self._parts)
         return headers
-
-
-def _reference(content: dict[str, Any]) -> str | None:
-    name = content.get("id")
-    return str(name)[:100] if name else None
 
 
 def _refused(answer: Answer) -> NotSent:
@@ -136,7 +133,7 @@ def read_report(call: Call) -> Report:
     has_failed = outcome is Outcome.FAILED
     return Report(
         pointer_id=as_id(content.get("key")),
-        ref=_reference(content),
+        ref=as_reference(content.get("id")),
         outcome=outcome,
         fault=_REASONS.get(str(content.get("reason")), Fault.BROKEN) if has_failed else None,
         code="sms_failed_later" if has_failed else None,
@@ -149,7 +146,7 @@ def read_text(call: Call) -> Incoming:
     sender, words = content.get("from"), content.get("text", "")
     if not isinstance(sender, str) or not isinstance(words, str):
         raise Unreadable
-    return Incoming(sender=sender, words=words)
+    return Incoming(sender=sender, words=words, mark=call.headers.get("X-Signature", ""))
 
 
 def reply(text: str | None) -> tuple[str, str]:

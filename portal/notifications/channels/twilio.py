@@ -25,6 +25,7 @@ from portal.notifications.channels.base import (
     Report,
     Unreadable,
     as_id,
+    as_reference,
     json_object,
 )
 from portal.notifications.channels.http import Answer, Desk, basic
@@ -104,7 +105,7 @@ class TwilioLine:
         answer = self._desk.ask("POST", f"{self._account}/Messages.json", body, self._headers)
         content = json_object(answer.body) or {}
         if answer.status == 201 and isinstance(content.get("sid"), str):
-            return str(content["sid"])[:100]
+            return as_reference(content["sid"])
         raise _refused(answer, content)
 
     def check_account(self) -> None:
@@ -209,7 +210,7 @@ def read_report(call: Call) -> Report:
     has_failed = outcome is Outcome.FAILED
     return Report(
         pointer_id=as_id(parse_qs(urlsplit(call.url).query).get("p", [""])[0]),
-        ref=_field(call, "MessageSid")[:100] or None,
+        ref=as_reference(_field(call, "MessageSid")),
         outcome=outcome,
         fault=_FAULTS.get(code, Fault.BROKEN) if has_failed else None,
         code=f"twilio_{code}" if has_failed else None,
@@ -218,11 +219,11 @@ def read_report(call: Call) -> Report:
 
 def read_text(call: Call) -> Incoming:
     """As `Caller.read_text`. With OptOutType Twilio has sent an answer of its own."""
-    sender = _field(call, "From")
-    if not sender:
+    sender, mark = _field(call, "From"), _field(call, "MessageSid")
+    if not sender or not mark:
         raise Unreadable
     is_answered = bool(_field(call, "OptOutType"))
-    return Incoming(sender=sender, words=_field(call, "Body"), is_answered=is_answered)
+    return Incoming(sender=sender, words=_field(call, "Body"), mark=mark, is_answered=is_answered)
 
 
 def reply(text: str | None) -> tuple[str, str]:

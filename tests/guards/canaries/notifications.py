@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import subprocess
 import sys
 from typing import Any
@@ -58,13 +59,14 @@ def contacts_are_entered(story: Story, client: Visitor, counsellor: Visitor) -> 
 
 
 def texts_come_in(story: Story) -> None:
-    """From a telephone that the portal knows, and from one that it does not; one call is odd."""
-    known, unknown = f"+1555{story.mark}", f"+1999{story.mark}"
+    """From two telephones; one call is odd."""
+    one, other = (f"+1999{secrets.randbelow(10**10):010}" for _ in range(2))
+    story.secrets += [one, other]
     for sender, words in (
-        (known, story.said("I do not feel well")),
-        (known, "help"),
-        (unknown, f"stop {story.mark}"),
-        (unknown, f"please stop texting me {story.mark}"),
+        (one, story.said("I do not feel well")),
+        (one, f"help {story.mark}"),
+        (other, "please stop texting me"),
+        (other, f"stop {story.mark}"),
     ):
         answer = _call(story, {"from": sender, "text": words})
         assert answer.status == 200
