@@ -43,7 +43,8 @@ SETTINGS = {
     "PORTAL_SERVER_KEYS": "name:base64, newest first (keys/server.keys in the data folder)",
     "PORTAL_WORKER_PUBLIC_KEY": "base64 (keys/worker.pub in the data folder)",
     "PORTAL_WORKER_PRIVATE_KEY": "base64, for the worker alone (keys/worker.key)",
-    "PORTAL_SMTP_URL": "smtp://, smtps:// or smtp+starttls://[user:password@]host[:port]",
+    "PORTAL_SMTP_URL": "smtps:// or smtp+starttls://[user:password@]host[:port], or smtp:// on this"
+    " machine",
     "PORTAL_MAIL_FROM": "the address that mail comes from",
     "PORTAL_BOUNCE_DOMAIN": "a domain whose mail is given to `portal mail-returned` (none)",
     "PORTAL_MAIL_PER_SECOND": "how many mails the server may be given in a second (10)",
@@ -171,7 +172,7 @@ class _Reader:
         data = self._data()
         port = self._number("PORTAL_PORT", 8000, 1, 65535)
         queue = self._value("PORTAL_QUEUE_URL")
-        smtp = self._url("PORTAL_SMTP_URL", MAIL_SERVERS)
+        smtp = self._smtp_url()
         return {
             "data": data,
             "database_url": self._database(data),
@@ -265,6 +266,18 @@ class _Reader:
         if parts.scheme not in schemes or not parts.hostname:
             choice = ", ".join(f"{scheme}://" for scheme in schemes)
             self.problems.append(f"{name} must begin with one of {choice} and name a host.")
+        return text
+
+    def _smtp_url(self) -> str | None:
+        text = self._url("PORTAL_SMTP_URL", MAIL_SERVERS)
+        if text is None:
+            return None
+        parts = self._split("PORTAL_SMTP_URL", text)
+        if parts.scheme == "smtp" and parts.hostname not in (None, *LOOPBACK):
+            self.problems.append(
+                "PORTAL_SMTP_URL must begin with smtps:// or smtp+starttls:// unless the mail"
+                " server is on this machine."
+            )
         return text
 
     def _sms_url(self) -> str | None:

@@ -67,7 +67,7 @@ def test_a_misspelt_setting_is_not_silently_ignored(data: Path) -> None:
 
 
 def test_mail_needs_a_sender(data: Path) -> None:
-    said = problems(PORTAL_DATA=str(data), PORTAL_SMTP_URL="smtp://mail.example.org")
+    said = problems(PORTAL_DATA=str(data), PORTAL_SMTP_URL="smtps://mail.example.org")
     assert said == ["PORTAL_MAIL_FROM is needed when PORTAL_SMTP_URL is set."]
 
 
@@ -167,6 +167,18 @@ def test_twilio_needs_a_key_an_account_and_a_sender(data: Path) -> None:
     ):
         (said,) = problems(PORTAL_DATA=str(data), PORTAL_SMS_URL=wrong)
         assert said.startswith("PORTAL_SMS_URL must"), wrong
+
+
+@pytest.mark.parametrize("host", ["relay.example.org", "10.0.0.5", "127.0.0.1.example.org"])
+def test_a_password_and_addresses_go_over_no_open_line(data: Path, host: str) -> None:
+    mail = {"PORTAL_DATA": str(data), "PORTAL_MAIL_FROM": "notes@example.org"}
+    for who in ("user:secret@", ""):
+        (said,) = problems(**mail, PORTAL_SMTP_URL=f"smtp://{who}{host}:587")
+        assert "smtps://" in said
+        assert "on this machine" in said
+        assert "secret" not in said
+    for right in (f"smtps://{host}", f"smtp+starttls://{host}", "smtp://[::1]:25", "smtp://localhost"):
+        assert Config.from_env({**mail, "PORTAL_SMTP_URL": right}).smtp_url == right
 
 
 def test_a_short_secret_and_a_role_on_sqlite_are_refused(data: Path) -> None:

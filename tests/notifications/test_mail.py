@@ -61,11 +61,23 @@ def test_an_answer_can_only_go_nowhere(posting: Config, mail_server: MailServer)
     assert NOBODY.endswith(".invalid")
 
 
-def test_the_way_to_end_it_is_a_page_that_knows_nobody(
+TELLING = "https://riverside-counselling.example"
+
+
+def test_no_header_names_the_portal(posting: Config, mail_server: MailServer) -> None:
+    send(replace(posting, base_url=TELLING), NOTE)
+    whole = mail_server.received[0].as_string()
+    assert "riverside" not in whole
+    assert "http" not in whole
+
+
+def test_the_way_to_end_it_is_an_address_that_tells_nothing(
     posting: Config, mail_server: MailServer
 ) -> None:
-    send(posting, NOTE)
-    assert mail_server.received[0]["List-Unsubscribe"] == "<http://127.0.0.1:8000/account/notices>"
+    send(replace(posting, base_url=TELLING, neutral_url="https://notes.example"), NOTE)
+    (received,) = mail_server.received
+    assert received["List-Unsubscribe"] == "<https://notes.example>"
+    assert "riverside" not in received.as_string()
 
 
 def test_there_is_nothing_in_a_mail_but_its_text(posting: Config, mail_server: MailServer) -> None:

@@ -27,8 +27,6 @@ from portal.notifications.return_path import ReturnPath
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 NOBODY = "nobody-reads-this@no-reply.invalid"
-# Where people choose how they are told; whoever follows the link has to sign in there.
-PREFERENCES = "/account/notices"
 
 # Enhanced status codes (RFC 3463) of answers to an address.
 _NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
@@ -156,7 +154,9 @@ def compose(config: Config, message: Message) -> EmailMessage:
         raise NotSent("mail_bad_header", Fault.OURS) from None
     mail["Date"] = format_datetime(now())
     mail["Message-ID"] = f"<{message.key}@{_domain(sender)}>"
-    mail["List-Unsubscribe"] = f"<{config.base_url}{PREFERENCES}>"
+    if config.neutral_url:
+        # Where people sign in and choose. Without such an address none is named: headers are seen.
+        mail["List-Unsubscribe"] = f"<{config.neutral_url}>"
     # No holiday replies, please, and no reading receipts.
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
