@@ -130,10 +130,19 @@ def _answer(code: str, status: int) -> Response:
         return show_failure(wording.say(code), status, is_missing=status == 404)
 
 
+def _typed() -> MultiDict[str, str]:
+    """What was sent, unless it is too large to be read at all: whatever else is wrong with it."""
+    if request.method != "POST":
+        return NOTHING
+    try:
+        return request.form
+    except HTTPException:
+        return NOTHING
+
+
 def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
     """The page for anything that did not work. What was typed is in it, ready to be sent again."""
-    # What is too large to be read cannot be looked into again.
-    form = request.form if request.method == "POST" and status != 413 else NOTHING
+    form = _typed()
     typed = form.get("text", "")
     # A page with many boxes has a dot in the name of each.
     boxes = [(name, value) for name, value in form.items(multi=True) if "." in name and value]

@@ -17,7 +17,7 @@ from portal.config import Config
 from portal.core import audit, clock
 from portal.core.crypto import pad, same, seal_to
 from portal.core.database import changed
-from portal.core.errors import Refused
+from portal.core.errors import Invalid, Refused
 from portal.core.ids import new_id
 from portal.core.jobs import wake_after_commit
 from portal.core.keyring import Keyring
@@ -29,6 +29,7 @@ from portal.notifications.models import (
     AddressProof,
     Channel,
     HoldReason,
+    OptOut,
     Pointer,
     State,
 )
@@ -102,7 +103,8 @@ def enter(
 ) -> bool:
     """Sends a code to an address; what was proved before is used until the new one is.
 
-    False if nothing is sent since somebody else could open it. Raises Invalid and Throttled.
+    False if nothing is sent since somebody else could open it. Raises Throttled, and Invalid for
+    what is no address or a number that said STOP.
     """
     address = formats.usable(entry.channel, entry.typed, time_zone)
     found_by = formats.lookup(keyring, entry.channel, address)
@@ -114,6 +116,8 @@ def enter(
         return False
     throttle.spend(CODES_FROM_ONE, person.id.bytes)
     throttle.spend(CODES_TO_ONE, found_by)
+    if session.get(OptOut, (found_by, entry.channel)) is not None:
+        raise Invalid(address="said_stop")
     _send_code(session, config, keyring, person, entry.channel, address)
     audit.note(session, person.clinic_id, person.id, "address:enter", person.id)
     return True
@@ -228,8 +232,6 @@ def _proved(session: Session, keyring: Keyring, person: Person, proof: AddressPr
     session.delete(proof)
     session.flush()
     problems.resolve(session, person.id, problems.SHUTTING, channel=proof.channel, by=person.id)
-    # Whoever types a code that was just sent there wants to be told there, whatever they said once.
-    problems.start(session, proof.lookup, proof.channel)
     # Not a question that is still open: that is about the addresses they had before.
     for reason in (HoldReason.SOMEBODY_ELSE, HoldReason.GUARDIAN):
         ownership.lift(session, person.id, only=reason)

@@ -15,6 +15,7 @@ from portal.notifications.models import (
     AddressProof,
     Channel,
     NoticePreference,
+    OptOut,
     Pointer,
     State,
 )
@@ -89,6 +90,12 @@ def _is_own(place: type[Address] | type[AddressProof]) -> ColumnElement[bool]:
     return and_(place.user_id == Pointer.recipient_id, place.channel == Pointer.channel)
 
 
+def _has_said_stop() -> Exists:
+    """Of a number that is yet to be proved."""
+    same = and_(OptOut.lookup == AddressProof.lookup, OptOut.channel == AddressProof.channel)
+    return select(OptOut.lookup).where(same).exists()
+
+
 # A code goes to the address that it is to prove; everything else to one that has been proved.
 _ERRAND = (
     select(
@@ -105,7 +112,7 @@ _ERRAND = (
     .outerjoin(AddressProof, _is_own(AddressProof))
     .where(
         case(
-            (Pointer.kind == PROOF, AddressProof.id == Pointer.cause_id),
+            (Pointer.kind == PROOF, and_(AddressProof.id == Pointer.cause_id, ~_has_said_stop())),
             else_=and_(Address.sealed.is_not(None), Pointer.opened_at.is_(None), ~is_shut()),
         ),
         ~_is_disabled(),

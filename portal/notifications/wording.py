@@ -9,6 +9,10 @@ WORDS = {
     "mobile_unknown": _(
         "This does not look like a mobile number. Start with + and your country's number."
     ),
+    "said_stop": _(
+        "This number said STOP to our texts. Send START from it to where they came from, then try"
+        " again."
+    ),
     "code_sent": _("We sent a code there. It can take a minute. Type it in below."),
     "address_code_refused": _(
         "That code does not fit, or it is too old. Check it, or ask for a new one."

@@ -98,10 +98,17 @@ def test_the_provider_that_is_not_set_up_has_no_door(provider: Provider, desk: D
     stranger.database.dispose()
 
 
-def test_a_long_call_is_refused_before_it_is_read(provider: Provider, desk: Desk) -> None:
-    body = b"x" * 20_000
-    answer = provider.client.post(f"/notices/{provider.name}/text", data=body)
-    assert answer.status_code == 404
+@pytest.mark.parametrize("length", [20_000, 257 * 1024, 2_000_000])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_long_call_is_refused_before_it_is_read(
+    provider: Provider, caplog: pytest.LogCaptureFixture, length: int, kind: str
+) -> None:
+    for what in ("text", "report"):
+        answer = provider.client.post(
+            f"/notices/{provider.name}/{what}", data=b"x" * length, content_type=kind
+        )
+        assert answer.status_code == 404
+    assert caplog.text == ""
 
 
 def test_a_genuine_call_that_makes_no_sense_is_refused(provider: Provider, desk: Desk) -> None:

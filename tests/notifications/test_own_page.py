@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.core.throttle import Throttle
-from portal.notifications import addresses, ownership
+from portal.notifications import addresses, formats, ownership, problems
 from portal.notifications.models import (
     Address,
     AddressProof,
@@ -182,6 +182,51 @@ def test_nobody_has_codes_sent_to_a_stranger_all_day(desk: Desk) -> None:
         for _ in range(2):
             enter(browser)
     assert browser.page.status_code == 429
+
+
+def stop(desk: Desk, number: str = MOBILE) -> None:
+    with desk.database.writing() as session:
+        found_by = formats.lookup(desk.cast.keyring, Channel.SMS, number)
+        problems.stop(session, found_by, Channel.SMS)
+
+
+@pytest.mark.parametrize("name", ["dana", "mateo", "ruth"])
+def test_a_number_that_said_stop_is_sent_no_code_whoever_enters_it(
+    desk: Desk, gateway: Gateway, name: str
+) -> None:
+    stop(desk)
+    if name == "dana":
+        desk.give_address("dana", MOBILE, Channel.SMS)
+    browser = at_the_page(desk, name)
+    page = enter(browser)
+    assert browser.page.status_code == 422
+    assert "START" in page
+    assert (desk.work(), gateway.received, desk.pointers()) == (0, [], [])
+    with desk.database.writing() as session:
+        problems.start(session, formats.lookup(desk.cast.keyring, Channel.SMS, MOBILE), Channel.SMS)
+    enter(browser)
+    assert confirm(browser, code_from(desk, gateway)) == 200
+
+
+def test_a_code_that_is_on_its_way_stays_away_from_a_number_that_says_stop(
+    desk: Desk, gateway: Gateway
+) -> None:
+    enter(at_the_page(desk))
+    stop(desk)
+    desk.work()
+    assert gateway.received == []
+    assert desk.states() == ["dropped"]
+
+
+def test_typing_a_code_does_not_take_back_a_stop(desk: Desk, gateway: Gateway) -> None:
+    dana = at_the_page(desk)
+    enter(dana)
+    code = code_from(desk, gateway)
+    stop(desk)
+    assert confirm(dana, code) == 200
+    assert "You said STOP" in dana.open("/account/notices").text
+    desk.point("dana")
+    assert len(desk.pointers()) == 1
 
 
 def test_what_was_proved_is_used_until_the_new_one_is(desk: Desk, gateway: Gateway) -> None:
