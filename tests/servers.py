@@ -186,6 +186,8 @@ class Gateway:
     hangs: float = 0.0
     # What Twilio says to each question about a text, the last of them for ever.
     statuses: list[str] = field(default_factory=lambda: ["delivered"])
+    get_status: int = 200
+    get_body: bytes = b""
     closes: bool = False
     connections: int = 0
     port: int = 0
@@ -239,8 +241,8 @@ def gateway() -> Iterator[Gateway]:
 
         def do_GET(self) -> None:
             status = desk.statuses.pop(0) if len(desk.statuses) > 1 else desk.statuses[0]
-            answer = json.dumps({"status": status}).encode()
-            self.send_response(200)
+            answer = desk.get_body or json.dumps({"status": status}).encode()
+            self.send_response(desk.get_status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)

@@ -142,7 +142,8 @@ def _typed() -> MultiDict[str, str]:
 
 def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
     """The page for anything that did not work. What was typed is in it, ready to be sent again."""
-    form = _typed()
+    # What was found to be too large cannot be looked into again.
+    form = _typed() if status != 413 else NOTHING
     typed = form.get("text", "")
     # A page with many boxes has a dot in the name of each.
     boxes = [(name, value) for name, value in form.items(multi=True) if "." in name and value]

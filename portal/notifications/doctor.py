@@ -24,9 +24,9 @@ from portal.core.schema import is_current
 from portal.notifications import health
 from portal.notifications.channels import provider_of
 from portal.notifications.channels.base import Message, NotSent, Outcome
-from portal.notifications.gsm7 import transliterate
 from portal.notifications.models import Channel
-from portal.notifications.wordings import wording
+from portal.notifications.queries import Errand
+from portal.notifications.wordings import words_for
 from portal.notifications.worker_role import readable_tables
 
 CLOCK_TICKS_SECONDS = 60
@@ -34,6 +34,8 @@ CLOCKS_APART_SECONDS = 5
 UNSENT_MINUTES = 10
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 DELIVERY_SECONDS = 30
+
+UNSIGNED = "PORTAL_SMS_SECRET is not set: nobody can end them with STOP, and no report is believed"
 
 # What to do about a code, in plain words.
 ADVICE = {
@@ -44,11 +46,29 @@ ADVICE = {
     "mail_timeout": "the mail server does not answer within ten seconds",
     "mail_ConnectionRefusedError": "nobody listens there: look at host and port",
     "mail_gaierror": "there is no such host",
+    "mail_SSLError": "the mail server does not speak TLS from the start there: smtps:// is for port"
+    " 465, smtp+starttls:// for 587",
+    "mail_SMTPServerDisconnected": "the mail server hung up: look at the port and at its log",
+    "mail_bad_header": "this is not one mail address",
+    "smtp_530": "the mail server wants TLS or a sign-in first",
+    "smtp_550": "the mail server refuses this sender or this address; its log says why",
+    "smtp_553": "the mail server refuses this sender or this address; its log says why",
+    "smtp_554": "the mail server refuses this sender or this address; its log says why",
     "smtp_535": "the mail server does not take this user and password",
     "sms_timeout": "the gateway does not answer within ten seconds",
     "sms_certificate": "the gateway's certificate is not for this name",
     "sms_ConnectionRefusedError": "nobody listens there: look at host and port",
     "sms_gaierror": "there is no such host",
+    "sms_SSLError": "the gateway does not speak TLS there",
+    "sms_401": "the gateway does not take this user and password",
+    "sms_403": "the gateway does not take this user and password",
+    "sms_404": "the gateway has nothing at this path",
+    "sms_410": "there is no such number",
+    "sms_422": "this number did not take it",
+    "twilio_21211": "there is no such number",
+    "twilio_21408": "texts to this country are turned off in Twilio's console",
+    "twilio_21606": "this sender is not a number of the account",
+    "twilio_21610": "this number said STOP to Twilio",
     "twilio_20003": "Twilio does not take this key and secret",
 }
 
@@ -71,6 +91,8 @@ def examine(config: Config) -> Iterator[Finding]:
         yield from _keys(config)
         for channel in Channel:
             yield _provider(config, channel)
+        if config.sms_url and not config.sms_secret:
+            yield Finding(None, f"texts: {UNSIGNED}")
         yield _way_back(config)
         yield from _unsent(database)
         yield _disk(config.data)
@@ -191,11 +213,11 @@ def _keys(config: Config) -> Iterator[Finding]:
 def _provider(config: Config, channel: Channel) -> Finding:
     name = "mail" if channel is Channel.EMAIL else "texts"
     try:
-        provider_of(config, channel).check()
+        known = provider_of(config, channel).check()
     except NotSent as failure:
         is_set_up = failure.code not in ("no_mail_server", "no_sms_gateway")
         return Finding(False if is_set_up else None, f"{name}: {advice(failure.code)}")
-    return Finding(True, f"{name}: the provider can be reached and takes our sign-in")
+    return Finding(True, f"{name}: it {known}")
 
 
 def advice(code: str) -> str:
@@ -229,14 +251,9 @@ def _disk(data: Path) -> Finding:
 
 def send_test(config: Config, channel: Channel, to: str, language: str = "en") -> Iterator[Finding]:
     """Sends one pointer as people get it, and follows it as far as the provider tells."""
-    is_mail = channel is Channel.EMAIL
-    body = wording("emails/pointer/note/body" if is_mail else "texts/pointer/note", language)
-    message = Message(
-        key=str(uuid.uuid4()),
-        to=to,
-        subject=wording("emails/pointer/note/subject", language) if is_mail else "",
-        body=body if is_mail else transliterate(body),
-    )
+    said = words_for(_errand(channel, language), url=config.neutral_url)
+    key = str(uuid.uuid4())
+    message = Message(key, to, said.body, subject=said.subject, sender_name=said.sender_name)
     try:
         with provider_of(config, channel).open() as line:
             ref = line.send(message)
@@ -246,6 +263,24 @@ def send_test(config: Config, channel: Channel, to: str, language: str = "en") -
                 yield _follow(lambda: follow(ref))
     except NotSent as failure:
         yield Finding(False, f"it was not sent: {advice(failure.code)}")
+
+
+def _errand(channel: Channel, language: str) -> Errand:
+    """As for somebody who has chosen nothing."""
+    nobody = uuid.UUID(int=0)
+    return Errand(
+        pointer_id=nobody,
+        clinic_id=nobody,
+        user_id=nobody,
+        channel=channel,
+        attempts=0,
+        kind="waiting",
+        language=language,
+        wording=None,
+        sender_name=None,
+        sealed_address=b"",
+        sealed_code=None,
+    )
 
 
 def _follow(look: Callable[[], Outcome]) -> Finding:

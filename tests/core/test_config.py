@@ -177,7 +177,12 @@ def test_a_password_and_addresses_go_over_no_open_line(data: Path, host: str) ->
         assert "smtps://" in said
         assert "on this machine" in said
         assert "secret" not in said
-    for right in (f"smtps://{host}", f"smtp+starttls://{host}", "smtp://[::1]:25", "smtp://localhost"):
+    for right in (
+        f"smtps://{host}",
+        f"smtp+starttls://{host}",
+        "smtp://[::1]:25",
+        "smtp://localhost",
+    ):
         assert Config.from_env({**mail, "PORTAL_SMTP_URL": right}).smtp_url == right
 
 

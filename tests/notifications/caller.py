@@ -41,7 +41,9 @@ class Provider:
     def text(self, words: str, sender: str = DANA, **more: str) -> str | None:
         """A text comes from a telephone; returns what is sent back."""
         # Its provider's own name for it, so that the same words a second time are another text.
-        new = {"MessageSid": uuid.uuid4().hex} if self.name == "twilio" else {"id": uuid.uuid4().hex}
+        new = (
+            {"MessageSid": uuid.uuid4().hex} if self.name == "twilio" else {"id": uuid.uuid4().hex}
+        )
         if self.name == "gateway":
             answer = self.call("text", {"from": sender, "text": words, **new})
             assert answer.status_code == 200

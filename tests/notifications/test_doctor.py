@@ -1,7 +1,9 @@
 """`portal doctor` says what is right and what is not, and sends a test that can be followed."""
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,6 +15,7 @@ from portal.core.database import Database
 from portal.core.schema import upgrade
 from portal.notifications import doctor
 from portal.notifications.models import Channel
+from tests import servers
 from tests.servers import Gateway, MailServer, QueueServer, free_port
 
 
@@ -119,20 +122,28 @@ def run(config: Config, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Res
 def test_a_test_mail_is_a_mail_as_people_get_it(
     running: Config, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = run(running, monkeypatch, "--send-test", "--mail", "me@example.org")
+    named = replace(running, neutral_url="https://notes.example")
+    said = run(named, monkeypatch, "--send-test", "--mail", "me@example.org")
     assert said.exit_code == 0, said.output
     assert "the provider took it and calls it " in said.output
     (mail,) = mail_server.received
     assert mail["To"] == "me@example.org"
+    assert (mail["Subject"], mail["From"]) == ("A note for you", "notes@portal.example.org")
+    assert mail["List-Unsubscribe"] == "<https://notes.example>"
+    lines = mail.get_content().splitlines()
+    assert lines[0] == "A note is waiting for you."
+    assert lines[-1] == "https://notes.example"
     assert str(mail["Message-ID"]).strip("<>").partition("@")[0] in said.output
 
 
 def test_a_test_text_is_followed_to_its_end(
     running: Config, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = run(running, monkeypatch, "--send-test", "--sms", "+15550177")
+    named = replace(running, neutral_url="https://notes.example")
+    said = run(named, monkeypatch, "--send-test", "--sms", "+15550177")
     assert said.exit_code == 0, said.output
-    assert gateway.received[0][1]["to"] == "+15550177"
+    sent = {"to": "+15550177", "text": "A note is waiting for you. https://notes.example"}
+    assert gateway.received[0][1] == sent
     gateway.status = 201
     by_twilio = replace(running, sms_url=gateway.twilio_url)
     gateway.statuses = ["sent", "delivered"]
@@ -149,8 +160,56 @@ def test_a_test_that_does_not_go_out_ends_badly(
     mail_server.answer = "550 5.7.1 me@example.org may not"
     said = run(running, monkeypatch, "--send-test", "--mail", "me@example.org")
     assert said.exit_code == 1
-    assert "it was not sent" in said.output
+    assert "it was not sent: the mail server refuses this sender or this address" in said.output
     assert "me@example.org" not in said.output
+    said = run(running, monkeypatch, "--send-test", "--mail", "me@@example.org")
+    assert "it was not sent: this is not one mail address" in said.output
+
+
+def test_a_gateway_that_does_not_know_us_is_not_said_to_take_our_sign_in(
+    running: Config, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.status = 401
+    said = run(running, monkeypatch)
+    assert "ok    texts: it can be reached" in said.output
+    assert "takes our" not in said.output.partition("texts:")[2].partition("\n")[0]
+    said = run(running, monkeypatch, "--send-test", "--sms", "+15550177")
+    assert said.exit_code == 1
+    assert "it was not sent: the gateway does not take this user and password" in said.output
+
+
+def test_twilio_is_asked_whether_it_takes_our_key(running: Config, gateway: Gateway) -> None:
+    by_twilio = replace(running, sms_url=gateway.twilio_url)
+    assert "texts: it can be reached and takes our key" in words(by_twilio)
+    gateway.get_status, gateway.get_body = 401, b'{"code": 20003}'
+    assert "texts: Twilio does not take this key and secret" in wrong(by_twilio)
+
+
+def test_a_mail_server_that_wants_us_to_sign_in_first_is_noticed(
+    running: Config, tmp_path: Path
+) -> None:
+    pem, key = servers.certificate(tmp_path / "tls")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem, key)
+    with servers.mail_server(
+        tls_context=context, require_starttls=True, auth_required=True
+    ) as strict:
+        assert "mail: the mail server wants TLS or a sign-in first" in wrong(
+            replace(running, smtp_url=strict.url)
+        )
+        assert strict.received == []
+
+
+def test_tls_on_the_wrong_port_is_said_in_words(running: Config, mail_server: MailServer) -> None:
+    found = wrong(replace(running, smtp_url=f"smtps://127.0.0.1:{mail_server.port}"))
+    assert "mail: the mail server does not speak TLS from the start there" in found
+
+
+def test_that_nobody_can_say_stop_is_said(running: Config) -> None:
+    said = [one.words for one in doctor.examine(running) if one.is_good is None]
+    assert any("PORTAL_SMS_SECRET is not set" in one and "STOP" in one for one in said)
+    signed = replace(running, sms_secret="0123456789abcdef")
+    assert not any("SMS_SECRET" in one.words for one in doctor.examine(signed))
 
 
 def test_what_does_not_go_together_is_refused(

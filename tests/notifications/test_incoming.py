@@ -8,9 +8,9 @@ from sqlalchemy import inspect, select
 from portal.core import audit
 from portal.notifications import formats, gsm7, inbound
 from portal.notifications.channels.base import Incoming
-from portal.notifications.wishes import classify
 from portal.notifications.models import Channel, HeardKind, HeardText, OptOut, State
 from portal.notifications.outgoing import deliver
+from portal.notifications.wishes import classify
 from portal.notifications.wordings import wording
 from tests.notifications.caller import DANA, Provider, latest, rows, told
 from tests.notifications.desk import Desk
@@ -28,23 +28,26 @@ STOPS = (
     "stop these texts", "stop all messages", "Please stop sending me notes!", "stop the texts now",
     "stop sending me these messages please", "end these notes", "cancel the text messages",
     "Don't text me anymore", "Don’t text me", "do not send me these", "please do not message me",
-    "never text me again", "don't send me any more texts", "no more messages", "no more notes please",
-    "I want no more texts", "I don't want any more texts", "i dont want to get these messages anymore",
-    "I do not want your notes", "opt me out", "please opt me out of these texts", "unsubscribe me",
+    "never text me again", "don't send me any more texts", "no more messages",
+    "no more notes please", "I want no more texts", "I don't want any more texts",
+    "i dont want to get these messages anymore", "I do not want your notes", "opt me out",
+    "please opt me out of these texts", "unsubscribe me",
     "please unsubscribe me from these messages", "remove my number", "take me off your list",
-    "remove me from your list please", "wrong number", "sorry, wrong number", "you have the wrong number",
-    "no me escriban más", "Por favor, dejen de escribirme", "no quiero recibir más", "parar mensajes",
-    "Ya no me manden mensajes", "no me envíe más notas", "dejen de mandarme mensajes por favor",
-    "deje de enviar textos", "no más mensajes", "basta de mensajes", "no quiero más mensajes",
-    "ya no quiero recibir sus notas", "no deseo estos mensajes", "denme de baja", "alto a los mensajes",
-    "borren mi número", "número equivocado", "quítenme de su lista", "envíe ALTO", "cancelar los avisos",
+    "remove me from your list please", "wrong number", "sorry, wrong number",
+    "you have the wrong number", "no me escriban más", "Por favor, dejen de escribirme",
+    "no quiero recibir más", "parar mensajes", "Ya no me manden mensajes", "no me envíe más notas",
+    "dejen de mandarme mensajes por favor", "deje de enviar textos", "no más mensajes",
+    "basta de mensajes", "no quiero más mensajes", "ya no quiero recibir sus notas",
+    "no deseo estos mensajes", "denme de baja", "alto a los mensajes", "borren mi número",
+    "número equivocado", "quítenme de su lista", "envíe ALTO", "cancelar los avisos",
 )  # fmt: skip
 OTHERS = (
     "hello", "ok", "thanks", "yes", "no", "", "💔", "a" * 5000, "stop" + " " * 2000 + "him",
     "I can't stop crying", "I want it all to end", "make it stop", "end it all", "end it",
-    "please make them stop", "stop this", "stop it now", "stopped by today", "the stop is at the end",
-    "I want to quit my job but can I talk to you first", "they won't stop hurting me",
-    "how do I cancel my appointment on Monday", "cancel my appointment", "no puedo parar de llorar",
+    "please make them stop", "stop this", "stop it now", "stopped by today",
+    "the stop is at the end", "I want to quit my job but can I talk to you first",
+    "they won't stop hurting me", "how do I cancel my appointment on Monday",
+    "cancel my appointment", "no puedo parar de llorar",
     # What a review found: each of these was once taken for a wish to hear no more of us.
     "No quiero más", "ya no quiero más vivir", "ya no quiero más", "please dont send the police",
     "I can't stop sending him money", "my boyfriend wont leave me alone", "leave me alone",
@@ -52,15 +55,17 @@ OTHERS = (
     "I can't stop writing to my ex", "don't stop texting me", "please don't stop sending me notes",
     "dont text my mom", "do not send messages to my husband", "stop sending him messages",
     "stop sending notes to my dad", "stop the bleeding", "stop him", "stop the pain please",
-    "he won't stop texting me", "she keeps sending me messages, make her stop", "remove me from here",
-    "I don't want these thoughts anymore", "I don't want to wake up", "no more", "I want no more of this",
-    "I quit taking my pills", "don't write me off", "never contact my family", "delete me",
-    "take me off this earth", "my messages are not safe, my mother reads them", "opting out of life",
-    "I revoke my consent to the hospital", "is this the wrong number for help", "don't notify my school",
-    "no quiero vivir", "no quiero recibir más golpes", "no dejen de escribirme", "no me molesten",
-    "déjenme en paz", "no me deja de pegar", "basta ya de golpes", "quiero que pare", "no puedo más",
-    "ya no puedo más, quiero el fin", "no me manden a la policía", "no quiero sus consejos",
-    "no le manden mensajes a mi mamá", "no deseo seguir viva", "no me escriban a casa",
+    "he won't stop texting me", "she keeps sending me messages, make her stop",
+    "remove me from here", "I don't want these thoughts anymore", "I don't want to wake up",
+    "no more", "I want no more of this", "I quit taking my pills", "don't write me off",
+    "never contact my family", "delete me", "take me off this earth",
+    "my messages are not safe, my mother reads them", "opting out of life",
+    "I revoke my consent to the hospital", "is this the wrong number for help",
+    "don't notify my school", "no quiero vivir", "no quiero recibir más golpes",
+    "no dejen de escribirme", "no me molesten", "déjenme en paz", "no me deja de pegar",
+    "basta ya de golpes", "quiero que pare", "no puedo más", "ya no puedo más, quiero el fin",
+    "no me manden a la policía", "no quiero sus consejos", "no le manden mensajes a mi mamá",
+    "no deseo seguir viva", "no me escriban a casa",
 )  # fmt: skip
 
 

@@ -59,8 +59,11 @@ class Provider(Protocol):
     def open(self) -> AbstractContextManager[Line]:
         """Opens a line; raises NotSent when the provider cannot be reached or refuses us."""
 
-    def check(self) -> None:
-        """Sees whether it can be reached and takes our sign-in, sending nothing; raises NotSent."""
+    def check(self) -> str:
+        """Tries what can be tried without sending anything; raises NotSent.
+
+        Returns what is now known, and no more than that, in words that follow "it".
+        """
 
 
 class Outcome(enum.StrEnum):

@@ -51,10 +51,12 @@ class Smtp:
         finally:
             line.close()
 
-    def check(self) -> None:
+    def check(self) -> str:
         """As `Provider.check`."""
-        with self.open():
-            pass
+        with self.open() as line:
+            line.name_sender()
+        signed_in = urlsplit(self._config.smtp_url or "").username
+        return f"can be reached and takes our {'sign-in and sender' if signed_in else 'sender'}"
 
 
 class MailLine:
@@ -105,6 +107,19 @@ class MailLine:
         back_to = self._return_path.address(message.key) or self._config.mail_from
         self._hand_over(self._open_server(), mail, back_to, message.to)
         return message.key
+
+    def name_sender(self) -> None:
+        """Begins a mail and gives it up: some ask only now who we are. Raises NotSent."""
+        server, sender, deadline = self._open_server(), self._config.mail_from, Deadline()
+        try:
+            with deadline.within(base.TIMEOUT_SECONDS, lambda: _cut(server)):
+                server.ehlo_or_helo_if_needed()
+                code, text = server.mail(sender)
+                if code != 250:
+                    raise smtplib.SMTPSenderRefused(code, text, sender)
+                server.rset()
+        except (OSError, smtplib.SMTPException) as error:
+            raise _why(error, deadline) from None
 
     def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, back_to: str, to: str) -> None:
         deadline = Deadline()

@@ -77,10 +77,11 @@ class Twilio:
         finally:
             desk.close()
 
-    def check(self) -> None:
+    def check(self) -> str:
         """As `Provider.check`."""
         with self.open() as line:
             line.check_account()
+        return "can be reached and takes our key"
 
 
 class TwilioLine:
