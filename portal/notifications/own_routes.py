@@ -11,7 +11,6 @@ from portal.notifications import addresses, forms, ownership, preferences
 from portal.notifications.models import HoldReason
 from portal.notifications.pages import (
     choices_for,
-    hours,
     slip_words,
     tellings,
     time_zones,
@@ -49,9 +48,8 @@ def _page(
         addresses=addresses.own_addresses(db(), installation.keyring, me.id),
         typed=request.form,
         choice=choice,
-        hours=hours(),
         days=weekdays(me.language),
-        zones=time_zones(facts.time_zone, choice.time_zone),
+        zones=time_zones(facts.time_zone, choice.time_zone, me.language),
         tellings=tellings(db(), me.id),
         words=choices_for(me.language, installation.config.neutral_url),
     )
@@ -59,11 +57,12 @@ def _page(
 
 @bp.post("/account/notices")
 def choose() -> Response:
+    choice = None
     try:
         choice = forms.choice_of(request.form, is_staff=person().is_staff)
         preferences.choose(db(), person(), choice)
     except Invalid as invalid:
-        return _page(problem=_problem(invalid))
+        return _page(problem=_problem(invalid), choice=choice)
     return _page(notice=wording.say("notices_saved"))
 
 
@@ -111,5 +110,6 @@ def answer() -> Response:
 
 @bp.get("/account/notices/slip")
 def slip() -> Response:
-    days = forms.days_of(request.args) if request.args.get("day", "").isdecimal() else 0
-    return page("notifications/slip.html", **slip_words(person().language, days))
+    return page(
+        "notifications/slip.html", **slip_words(person().language, forms.days_of(request.args))
+    )

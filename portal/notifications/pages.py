@@ -1,11 +1,15 @@
 """What the pages about being told show."""
 
 import datetime as dt
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from babel import Locale
+from babel.core import get_global
 from sqlalchemy.orm import Session
 
 from portal.accounts.queries import names_of
@@ -18,10 +22,10 @@ from portal.core.wording import say
 from portal.notifications import ownership, problems
 from portal.notifications.addresses import confirmed_channels
 from portal.notifications.models import Channel, Contact, HoldReason, Pointer, Rhythm, State
-from portal.notifications.preferences import Choice, choice_of
+from portal.notifications.preferences import Choice, choice_of, zone_of, zone_of_person
 from portal.notifications.problems import Problem
 from portal.notifications.queries import told_lately
-from portal.notifications.schedule import DAY_MINUTES, EVERY_DAY
+from portal.notifications.schedule import EVERY_DAY
 from portal.notifications.wordings import SENDER_NAMES, WORDINGS, sender_name, wording
 
 # By the names that people there give their clocks; everywhere else by the city.
@@ -48,14 +52,38 @@ class Option:
     label: str
 
 
-def hours() -> list[Option]:
-    return [Option(str(hour), f"{hour:02}:00") for hour in range(DAY_MINUTES // 60)]
+# Asks for all places, which are too many for a page that most people never look for one on.
+OTHER_PLACE = "other"
 
 
-def time_zones(clinics: str, chosen: str | None) -> list[Option]:
-    """The clinic's own first; the one that was chosen is always among them."""
+def time_zones(clinics: str, chosen: str | None, spoken: str) -> list[Option]:
+    """The clinic's own first, then the usual ones; the one that was chosen is always among them.
+
+    All there are for whoever chose `OTHER_PLACE`, or something that is no place.
+    """
+    if chosen is not None and zone_of(chosen) is dt.UTC:
+        return [_zone(clinics, spoken), *_all_places(spoken)]
     names = dict.fromkeys([clinics, *_CLOCKS, *filter(None, [chosen])])
-    return [Option(name, str(_CLOCKS.get(name) or _city(name))) for name in names]
+    other = Option(OTHER_PLACE, str(_("Another place …")))
+    return [*(_zone(name, spoken) for name in names), other]
+
+
+def _zone(name: str, spoken: str) -> Option:
+    return Option(name, str(_CLOCKS.get(name) or _city(name, spoken)))
+
+
+@cache
+def _all_places(spoken: str) -> list[Option]:
+    """By city, as the Unicode Consortium names them in a language."""
+    names = [name for name, place in get_global("zone_territories").items() if place.isalpha()]
+    known = (name for name in names if zone_of(name) is not dt.UTC)
+    places = [Option(name, _city(name, spoken)) for name in known]
+    return sorted(places, key=lambda place: _plain(place.label))
+
+
+def _plain(label: str) -> str:
+    letters = unicodedata.normalize("NFD", label.casefold())
+    return "".join(one for one in letters if not unicodedata.combining(one))
 
 
 @dataclass(frozen=True)
@@ -137,7 +165,7 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
         is_asked=ownership.is_asked(session, client_id, clinic.id),
         voicemail_ok=choice.voicemail_ok,
         hours=_hours(choice),
-        zone=time_zones(choice.time_zone or clinic.time_zone, None)[0].label,
+        zone=_zone(choice.time_zone or clinic.time_zone, language()).label,
         days=_days(choice.days),
         rhythm=str(_RHYTHMS[choice.rhythm]),
         said_stop=Channel.SMS in problems.stopped_channels(session, client_id),
@@ -145,21 +173,25 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
 
 
 def tellings(session: Session, user_id: uuid.UUID) -> list[str]:
-    """What became of the last pointers, a line for each: never what they were about."""
-    return [_telling(pointer) for pointer in told_lately(session, user_id)]
+    """What became of the last pointers, a line for each: never what they were about.
+
+    By the clock that their reader goes by, as the hours they chose.
+    """
+    zone = zone_of_person(session, user_id)
+    return [_telling(pointer, zone) for pointer in told_lately(session, user_id)]
 
 
-def _telling(pointer: Pointer) -> str:
-    at = when(pointer.sent_at or pointer.tried_at or pointer.created_at)
-    how = f"{_CHANNELS[pointer.channel]}: {_outcome(pointer)}"
+def _telling(pointer: Pointer, zone: dt.tzinfo) -> str:
+    at = when(pointer.sent_at or pointer.tried_at or pointer.created_at, zone)
+    how = f"{_CHANNELS[pointer.channel]}: {_outcome(pointer, zone)}"
     if pointer.opened_at is not None and pointer.state is not State.DROPPED:
-        how += f", {_('opened %(when)s', when=when(pointer.opened_at))}"
+        how += f", {_('opened %(when)s', when=when(pointer.opened_at, zone))}"
     return f"{at} · {how}"
 
 
-def _outcome(pointer: Pointer) -> str:
+def _outcome(pointer: Pointer, zone: dt.tzinfo) -> str:
     if pointer.state is State.PENDING:
-        return str(_("goes out %(when)s", when=when(pointer.due_at)))
+        return str(_("goes out %(when)s", when=when(pointer.due_at, zone)))
     if pointer.state is State.DROPPED and pointer.opened_at is not None:
         return str(_("not needed, it was opened before"))
     return str(_OUTCOMES[pointer.state])
@@ -191,8 +223,9 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-def _city(name: str) -> str:
-    return name.rpartition("/")[2].replace("_", " ")
+def _city(name: str, spoken: str) -> str:
+    known = Locale.parse(spoken).time_zones.get(name, {})
+    return str(known.get("city") or name.rpartition("/")[2].replace("_", " "))
 
 
 def choices_for(spoken: str, url: str | None) -> dict[str, list[Option]]:

@@ -184,7 +184,7 @@ def _check(choice: Choice) -> None:
     if choice.time_zone is not None and zone_of(choice.time_zone) is dt.UTC:
         raise Invalid(time_zone="time_zone_unknown")
     if not all(0 <= end < DAY_MINUTES for end in (choice.quiet_from, choice.quiet_until)):
-        raise Invalid(quiet_from="invalid")
+        raise Invalid(**{"from": "hours_unclear"})
     if choice.wording not in WORDINGS or choice.sender_name not in SENDER_NAMES:
         raise Invalid(wording="invalid")
 

@@ -4,6 +4,9 @@ from portal.core.i18n import lazy as _
 
 WORDS = {
     "no_day_chosen": _("Please choose at least one day."),
+    "hours_unclear": _(
+        "Please write two different hours, such as 09:00 and 21:00, or choose “At any hour”."
+    ),
     "time_zone_unknown": _("Please choose a place from the list."),
     "mail_unknown": _("This does not look like a mail address. Please check each letter."),
     "mobile_unknown": _(

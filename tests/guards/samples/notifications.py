@@ -30,7 +30,6 @@ NOTICES: dict[str, Any] = {
         wording="note",
         sender_name="plain",
     ),
-    "hours": [SimpleNamespace(value=str(h), label=f"{h:02}:00") for h in range(24)],
     "days": WEEK,
     "zones": [
         SimpleNamespace(value="America/Denver", label="Mountain time"),
