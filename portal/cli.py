@@ -89,7 +89,9 @@ def web(bind: str | None) -> None:
 def worker() -> None:
     """Run only the worker, which sends what is waiting."""
     from portal.core.jobs import run_worker
+    from portal.core.processes import name_process
 
+    name_process("worker")
     run_worker(read_config(for_worker=True))
 
 

@@ -139,7 +139,7 @@ def _worker_role(config: Config) -> Iterator[Finding]:
     if tables:
         yield Finding(False, f"worker's role: it can read {', '.join(tables)}")
     else:
-        yield Finding(True, "worker's role: it can read no message and no key")
+        yield Finding(True, "worker's role: the database gives it no message and no key")
 
 
 def _clocks(whose: str, theirs: float) -> Finding:

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from portal.config import Config, write_keys
-from tests.servers import free_port, wait_until
+from portal.notifications.worker_role import statements
+from tests.servers import PostgreSQL, free_port, new_name, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -135,6 +138,41 @@ def test_what_is_killed_is_started_again(portal: Portal, name: str) -> None:
         lambda: portal.child(name) not in (None, before), f"{name} comes back", PATIENCE_SECONDS
     )
     wait_until(portal.is_whole, "all of it runs", PATIENCE_SECONDS)
+
+
+def test_a_worker_with_a_role_of_its_own_holds_no_other_way_into_the_database(
+    postgresql: PostgreSQL, postgresql_template: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    name = new_name("apart")
+    full = postgresql.create(name, postgresql_template)
+    with psycopg.connect(full, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        for order in statements(name):
+            connection.execute(order.encode())
+    role = full.replace("portal@", f"{name}@")
+    environ |= {"PORTAL_DATABASE_URL": full, "PORTAL_WORKER_DATABASE_URL": role}
+    running = start(environ, tmp_path / "log")
+    try:
+        wait_until(running.is_whole, "all of it runs", PATIENCE_SECONDS)
+        before = running.child("worker")
+        assert before is not None
+        wait_until(lambda: full.encode() not in around(before), "it begins anew")
+        assert role.encode() in around(before)
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: running.child("worker") not in (None, before), "it comes back", 60)
+        assert running.stop() == 0
+    finally:
+        if running.process.poll() is None:
+            running.stop()
+        with psycopg.connect(full, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        postgresql.drop(name)
+
+
+def around(pid: int) -> bytes:
+    """The environment that a process was born with, which its user can read."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_nobody_is_refused_while_the_web_process_is_away(portal: Portal) -> None:
