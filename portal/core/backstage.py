@@ -57,7 +57,7 @@ def _work(config: Config) -> None:
     # the database for which no role holds.
     around = os.environ  # noqa: TID251 - handed on to the same process
     environ = {**around, "PORTAL_DATABASE_URL": config.worker_database_url}
-    os.execve(sys.executable, [sys.executable, "-m", "portal.cli", "worker"], environ)
+    os.execve(sys.executable, [sys.executable, "-m", "portal.cli", "worker"], environ)  # noqa: S606
 
 
 def _run_postbox(config: Config) -> None:

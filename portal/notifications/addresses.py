@@ -232,9 +232,12 @@ def _proved(session: Session, keyring: Keyring, person: Person, proof: AddressPr
     session.delete(proof)
     session.flush()
     problems.resolve(session, person.id, problems.SHUTTING, channel=proof.channel, by=person.id)
-    # Not a question that is still open: that is about the addresses they had before.
     for reason in (HoldReason.SOMEBODY_ELSE, HoldReason.GUARDIAN):
         ownership.lift(session, person.id, only=reason)
+    # A question that is still open is about the addresses they had before: if there is none but
+    # this one, of which they have said who can open it, nothing is left to ask.
+    if confirmed_channels(session, person.id) == [proof.channel]:
+        ownership.lift(session, person.id, HoldReason.UNANSWERED, until=proof.sent_at)
     audit.note(session, person.clinic_id, person.id, "address:confirm", person.id)
 
 

@@ -93,7 +93,12 @@ def confirm() -> Response:
         )
     except Refused:
         return _page(problem=(f"{channel.value}_code", wording.say("address_code_refused")))
-    return _page(notice=wording.say("address_confirmed") if is_used else None)
+    return _page(notice=_confirmed() if is_used else None)
+
+
+def _confirmed() -> str:
+    is_held = ownership.hold_of(db(), person().id) is not None
+    return wording.say("address_confirmed_but_held" if is_held else "address_confirmed")
 
 
 @bp.post("/account/notices/remove")

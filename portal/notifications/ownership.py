@@ -4,10 +4,12 @@ When another person can, nothing is sent: a note on a shared phone tells that pe
 something to be told. What is left is looking in, and a slip of paper.
 """
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, exists, insert, literal, select
+from sqlalchemy import ColumnElement, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Role, User
@@ -43,10 +45,23 @@ class GuardianFacts:
 
 
 def is_asked(session: Session, user_id: uuid.UUID, clinic_id: uuid.UUID) -> bool:
-    """Whether somebody must say who else can open what they read."""
-    question = exists().where(OwnershipQuestion.user_id == user_id)
-    rule = exists().where(OwnershipRule.clinic_id == clinic_id)
-    return bool(session.scalar(select(question | rule)))
+    """Whether a client must say who else can open what they read, before a code goes out.
+
+    Whoever has a guardian, or is sent nothing since another person could open it, is always asked.
+    """
+    guardian = exists().where(GuardianContact.user_id == user_id)
+    held = exists().where(PointerHold.user_id == user_id)
+    return bool(session.scalar(select(_question(user_id, clinic_id) | guardian | held)))
+
+
+def has_question(session: Session, user_id: uuid.UUID, clinic_id: uuid.UUID) -> bool:
+    """Whether a client's care team or clinic wants them to be asked."""
+    return bool(session.scalar(select(_question(user_id, clinic_id))))
+
+
+def _question(user_id: uuid.UUID, clinic_id: uuid.UUID) -> ColumnElement[bool]:
+    asked = exists().where(OwnershipQuestion.user_id == user_id)
+    return asked | exists().where(OwnershipRule.clinic_id == clinic_id)
 
 
 def hold_of(session: Session, user_id: uuid.UUID) -> HoldReason | None:
@@ -64,10 +79,15 @@ def ask(session: Session, by: Person, client_id: uuid.UUID) -> None:
         )
     )
     session.flush()
-    has_address = session.scalar(select(exists().where(Address.user_id == client_id)))
-    if has_address and hold_of(session, client_id) is None:
+    if session.scalar(select(_has_address(client_id))) and hold_of(session, client_id) is None:
         hold(session, client_id, by.clinic_id, HoldReason.UNANSWERED)
     audit.note(session, by.clinic_id, by.id, "notices:ask", client_id)
+
+
+def _has_address(user_id: Any) -> ColumnElement[bool]:
+    """One in use, or one that only waits for its code."""
+    waiting = exists().where(AddressProof.user_id == user_id)
+    return exists().where(Address.user_id == user_id) | waiting
 
 
 def stop_asking(session: Session, by: Person, client_id: uuid.UUID) -> None:
@@ -90,7 +110,7 @@ def ask_everybody(session: Session, clinic_id: uuid.UUID) -> None:
         .where(
             User.clinic_id == clinic_id,
             User.role == Role.CLIENT,
-            exists().where(Address.user_id == User.id),
+            _has_address(User.id),
             ~exists().where(PointerHold.user_id == User.id),
         )
         .order_by(User.id)
@@ -132,11 +152,12 @@ def hold(session: Session, user_id: uuid.UUID, clinic_id: uuid.UUID, reason: Hol
     move_pending(session, user_id)
 
 
-def lift(session: Session, user_id: uuid.UUID, only: HoldReason) -> None:
-    """Turns pointers on again if they were off for this reason."""
-    session.execute(
-        delete(PointerHold).where(PointerHold.user_id == user_id, PointerHold.reason == only)
-    )
+def lift(
+    session: Session, user_id: uuid.UUID, only: HoldReason, until: dt.datetime | None = None
+) -> None:
+    """Turns pointers on again if they were off for this reason, and that not after `until`."""
+    off = delete(PointerHold).where(PointerHold.user_id == user_id, PointerHold.reason == only)
+    session.execute(off if until is None else off.where(PointerHold.since <= until))
 
 
 def forget_addresses(session: Session, user_id: uuid.UUID, channel: Channel | None = None) -> None:

@@ -162,7 +162,7 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
         is_held=hold is not None,
         is_unanswered=hold is HoldReason.UNANSWERED,
         wants_none=choice.contact is Contact.NONE,
-        is_asked=ownership.is_asked(session, client_id, clinic.id),
+        is_asked=ownership.has_question(session, client_id, clinic.id),
         voicemail_ok=choice.voicemail_ok,
         hours=_hours(choice),
         zone=_zone(choice.time_zone or clinic.time_zone, language()).label,

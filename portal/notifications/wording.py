@@ -21,6 +21,9 @@ WORDS = {
         "That code does not fit, or it is too old. Check it, or ask for a new one."
     ),
     "address_confirmed": _("Done. From now on we can tell you there."),
+    "address_confirmed_but_held": _(
+        "We know that it is yours. Until you answer the question below, we send nothing."
+    ),
     "address_removed": _("Done. We do not write there any more."),
     "notices_saved": _("Saved."),
     "hold_unanswered": _(

@@ -286,6 +286,87 @@ def test_whoever_is_asked_and_shares_with_nobody_goes_on(desk: Desk, gateway: Ga
     assert (channels(desk), hold(desk)) == ([Channel.SMS], None)
 
 
+@pytest.mark.parametrize("said", ["somebody", ""])
+def test_whoever_has_a_guardian_is_asked_without_anybody_asking_for_it(
+    desk: Desk, gateway: Gateway, said: str
+) -> None:
+    ruth = add_guardian(desk, "+1 303 555 0199")
+    assert "Ask who else can open it" in ruth.page.text, "which still makes a difference"
+    dana = at_the_page(desk)
+    assert dana.page.text.count("Who else can open this?") == 2
+    assert "We send you nothing" in enter(dana, who_else=said)
+    assert (desk.pointers(), hold(desk)) == ([], HoldReason.SOMEBODY_ELSE)
+    enter(dana, who_else="only_me")
+    assert confirm(dana, code_from(desk, gateway)) == 200
+    assert hold(desk) is None
+
+
+def test_whoever_is_on_hold_is_asked_before_a_code_goes_to_another_number(
+    desk: Desk, gateway: Gateway
+) -> None:
+    desk.give_address("dana", "+13035550199", Channel.SMS)
+    add_guardian(desk, "+1 303 555 0199")
+    ruth = desk.cast.browser("ruth")
+    ruth.open(f"{desk.cast.client_url('dana')}/contact")
+    found = re.search(r'action="([^"]+/guardians/[^"]+/remove)"', ruth.page.text)
+    assert found
+    ruth.post(found[1])
+    assert hold(desk) is HoldReason.GUARDIAN
+    dana = at_the_page(desk)
+    assert "Who else can open this?" in dana.page.text
+    enter(dana)
+    assert (gateway.received, desk.pointers()) == ([], [])
+
+
+def test_what_is_held_is_not_said_to_be_used(desk: Desk) -> None:
+    desk.give_address("dana")
+    desk.give_address("dana", MOBILE, Channel.SMS)
+    add_guardian(desk, MOBILE)
+    page = at_the_page(desk).page.text
+    assert "We send you nothing" in page
+    assert "d…@example.org" in page
+    assert "We tell you at" not in page
+
+
+def test_whoever_has_answered_for_all_their_addresses_is_not_asked_once_more(
+    desk: Desk, gateway: Gateway
+) -> None:
+    desk.give_address("dana", "+13035550199", Channel.SMS)
+    ask_dana(desk)
+    dana = at_the_page(desk)
+    enter(dana, who_else="only_me")
+    assert confirm(dana, code_from(desk, gateway)) == 200
+    assert hold(desk) is None
+
+
+@pytest.mark.parametrize("has_one", [True, False])
+def test_a_code_that_was_sent_before_the_question_does_not_answer_it(
+    desk: Desk, gateway: Gateway, has_one: bool
+) -> None:
+    if has_one:
+        desk.give_address("dana", "+13035550199", Channel.SMS)
+    dana = at_the_page(desk)
+    enter(dana)
+    code = code_from(desk, gateway)
+    desk.hands.move(minutes=1)
+    ask_dana(desk)
+    assert confirm(dana, code) == 200
+    assert hold(desk) is HoldReason.UNANSWERED
+    desk.point("dana")
+    assert len(desk.pointers()) == 1, "the code alone"
+
+
+def test_what_is_still_asked_about_another_address_is_said(desk: Desk, gateway: Gateway) -> None:
+    desk.give_address("dana")
+    ask_dana(desk)
+    dana = at_the_page(desk)
+    enter(dana, who_else="only_me")
+    assert confirm(dana, code_from(desk, gateway)) == 200
+    assert "From now on we can tell you there" not in dana.page.text
+    assert "Until you answer the question below, we send nothing." in dana.page.text
+    assert hold(desk) is HoldReason.UNANSWERED
+
+
 def test_who_is_asked_later_is_sent_nothing_before_the_answer(desk: Desk) -> None:
     desk.give_address("dana", MOBILE, Channel.SMS)
     ask_dana(desk)
@@ -414,7 +495,8 @@ def test_hours_are_shown_to_the_minute(desk: Desk) -> None:
 
 def test_what_was_chosen_stays_chosen_when_something_is_missing(desk: Desk) -> None:
     dana = at_the_page(desk)
-    for wrong in ({"day": []}, {"from": "x"}, {"time_zone": "other"}):
+    wrongs: list[dict[str, Any]] = [{"day": []}, {"from": "x"}, {"time_zone": "other"}]
+    for wrong in wrongs:
         page = dana.post("/account/notices", **CHOICE | wrong).text
         assert dana.page.status_code == 422
         for line in (

@@ -8,6 +8,7 @@ import pytest
 
 from portal.core.ids import new_id
 from portal.core.resources import resource
+from portal.notifications import gsm7
 from portal.notifications.models import PROOF, Channel
 from portal.notifications.queries import Errand
 from portal.notifications.wordings import (
@@ -18,12 +19,17 @@ from portal.notifications.wordings import (
     wording,
     words_for,
 )
-from tests.notifications.segments import SEGMENT, septets
+from tests.notifications.segments import SEGMENT, alphabet, encoded, septets
 
 LONGEST_URL = "https://" + "n" * 42
 EVERY_CHOICE = list(product(LANGUAGES, WORDINGS, SENDER_NAMES))
 TOLD = ("http", "www", "clinic", "clínica", "counsel", "consejer", "therap", "terap", "porchlight",
         "message", "mensaje", "dr.", "{", "%")  # fmt: skip
+
+
+def test_the_networks_alphabet_is_as_the_standard_has_it() -> None:
+    assert alphabet() == gsm7.BASIC | gsm7.EXTENSION
+    assert encoded("@é€Ñ¿a") == bytes((0x00, 0x05, 0x1B, 0x65, 0x5D, 0x60, 0x61))
 
 
 def errand(
