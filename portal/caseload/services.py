@@ -198,9 +198,12 @@ def disable_person(session: Session, by: Person, user_id: uuid.UUID) -> None:
 def invite_client_again(
     session: Session, clinic: ClinicFacts, by: Person, engagement: EngagementFacts
 ) -> str:
-    """A new code for a client who has not come yet. Raises Conflict if they have."""
+    """A new code for a client who has not come yet.
+
+    Raises Conflict if they have, and NotAllHeld if `by` cannot read all that was sealed to them.
+    """
     vault = vaults.open_for(session, by, engagement.vault_id)
-    vault_services.check_roster(session, vault)
+    vault_services.check_rekey(session, vault, engagement.client_id)
     invited = accounts.invite_again(session, clinic, engagement.client_id, by)
     vault_services.rekey_holder(session, by, vault, Holder(invited.user_id, invited.public_key))
     return invited.code

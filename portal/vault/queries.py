@@ -74,3 +74,24 @@ def present_holders(session: Session, vault_id: uuid.UUID) -> set[uuid.UUID]:
             select(Grant.holder_id).where(Grant.vault_id == vault_id, Grant.ended_at.is_(None))
         )
     )
+
+
+def epochs_sealed_to(session: Session, vault_id: uuid.UUID, holder_id: uuid.UUID) -> set[int]:
+    """The epochs whose rosters name somebody, whether they hold them still or not."""
+    return set(
+        session.scalars(
+            select(Grant.epoch).where(Grant.holder_id == holder_id, Grant.vault_id == vault_id)
+        )
+    )
+
+
+def holders_of_each(session: Session, vault_id: uuid.UUID, epochs: set[int]) -> set[uuid.UUID]:
+    """Who holds every one of these epochs now."""
+    held: dict[uuid.UUID, set[int]] = {}
+    for holder_id, epoch in session.execute(
+        select(Grant.holder_id, Grant.epoch).where(
+            Grant.vault_id == vault_id, Grant.ended_at.is_(None)
+        )
+    ):
+        held.setdefault(holder_id, set()).add(epoch)
+    return {holder_id for holder_id, theirs in held.items() if epochs <= theirs}
