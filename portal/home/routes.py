@@ -272,6 +272,7 @@ def _person_page(user_id: uuid.UUID, *, notice: str | None = None) -> Response:
     return page(
         "home/person.html",
         someone=_person_row(one),
+        is_client=one.role is Role.CLIENT,
         invite_url=_action("home.invite_again", one, one.state == "invited" and one.role.is_staff),
         disable_url=_action("home.disable", one, one.state != "disabled" and not is_oneself),
         enable_url=_action("home.enable", one, one.state == "disabled"),
