@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -83,6 +83,11 @@ def epochs_sealed_to(session: Session, vault_id: uuid.UUID, holder_id: uuid.UUID
             select(Grant.epoch).where(Grant.holder_id == holder_id, Grant.vault_id == vault_id)
         )
     )
+
+
+def was_ever_a_holder(session: Session, user_id: uuid.UUID) -> bool:
+    """Whether some roster names somebody, and vouches for their present public key."""
+    return bool(session.scalar(select(exists().where(Grant.holder_id == user_id))))
 
 
 def holders_of_each(session: Session, vault_id: uuid.UUID, epochs: set[int]) -> set[uuid.UUID]:
