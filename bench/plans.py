@@ -91,10 +91,12 @@ def recorded(engine: Engine) -> Iterator[list[Asked]]:
     run = statements._Ready.run
 
     def note(
-        _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any
-    ) -> None:
+        _connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any,
+        many: bool,
+    ) -> None:  # fmt: skip
         if statement.split(None, 1)[0].upper() in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}:
-            asked.append(Asked(statement, parameters))
+            # Of many rows at once the first will do: all of them are one plan.
+            asked.append(Asked(statement, parameters[0] if many else parameters))
 
     def run_noted(
         ready: statements._Ready, connection: Connection, values: dict[str, Any]

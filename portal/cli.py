@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import click
 
-from portal.core.commands import check_database, read_config
+from portal.core.commands import check_start, read_config
 
 # Each offers register(cli: click.Group) -> None. The commands of a feature are only looked for
 # when the name is none of ours.
@@ -57,22 +57,20 @@ def run_command() -> None:
 
     from portal.core.supervisor import AlreadyRunning, run
 
-    config = read_config()
-    # In a process of its own, which takes along what it had to load.
-    if subprocess.run(
-        [sys.executable, "-m", "portal.cli", "check-database"], check=False
-    ).returncode:
+    # In a process of its own, which takes along what it had to load, and the worker's key.
+    if subprocess.run([sys.executable, "-m", "portal.cli", "check-start"], check=False).returncode:
         raise SystemExit(1)
+    config = read_config()
     try:
         run(config, os.environ, on_ready=lambda: click.echo(f"Open {config.base_url}"))  # noqa: TID251
     except (AlreadyRunning, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-@cli.command("check-database", hidden=True)
-def check_database_command() -> None:
-    """Whether the database is there and of this version."""
-    check_database(read_config())
+@cli.command("check-start", hidden=True)
+def check_start_command() -> None:
+    """Whether the portal can run with these settings; if not, everything that is wrong."""
+    check_start()
 
 
 @cli.command()

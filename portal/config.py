@@ -8,6 +8,7 @@ import base64
 import binascii
 import difflib
 import hashlib
+import ipaddress
 import os
 import re
 import secrets
@@ -29,6 +30,8 @@ MAIL_SERVERS = ("smtp", "smtps", "smtp+starttls")
 SMS_GATEWAYS = ("https", "http", "twilio+https", "twilio+http")
 TWILIO_PATH = re.compile(r"/AC[0-9A-Za-z]{1,64}/(\+[1-9][0-9]{6,14}|MG[0-9A-Za-z]{1,64})")
 DOMAIN = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+# Its last part is no number: what is meant as an address is looked at as one.
+HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)*[A-Za-z][A-Za-z0-9-]{0,62}")
 SHORTEST_SECRET = 16
 
 SETTINGS = {
@@ -106,14 +109,22 @@ class Config:
     ) -> Self:
         """Reads the settings, or raises ConfigError with everything that is wrong.
 
-        Only the worker asks for its private key; no other process ever holds it.
+        Only the worker asks for its private key; no process that stays ever holds it besides.
         """
+        config, problems = cls.look(environ, for_worker=for_worker)
+        if problems:
+            raise ConfigError(problems)
+        return config
+
+    @classmethod
+    def look(
+        cls, environ: Mapping[str, str] | None = None, *, for_worker: bool = False
+    ) -> tuple[Self, list[str]]:
+        """The settings as far as they can be read, and everything that is wrong with them."""
         reader = _Reader(os.environ if environ is None else environ)
         values = reader.read(for_worker=for_worker)
         reader.check_pair(values)
-        if reader.problems:
-            raise ConfigError(reader.problems)
-        return cls(**values)
+        return cls(**values), reader.problems
 
 
 def data_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -194,7 +205,7 @@ class _Reader:
             "trusted_proxies": self._number("PORTAL_TRUSTED_PROXIES", 0, 0, 8),
             "demo": self._switch("PORTAL_DEMO"),
             "web_workers": self._number("PORTAL_WEB_WORKERS", 2, 1, 64),
-            "host": self._value("PORTAL_HOST") or "127.0.0.1",
+            "host": self._host(),
             "port": port,
         }
 
@@ -342,6 +353,17 @@ class _Reader:
                 "PORTAL_BOUNCE_DOMAIN must be a domain such as back.example.org, without an @."
             )
         return domain
+
+    def _host(self) -> str:
+        host = self._value("PORTAL_HOST") or "127.0.0.1"
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            if not HOST_NAME.fullmatch(host):
+                self.problems.append(
+                    "PORTAL_HOST must be an address of this machine: 127.0.0.1, or 0.0.0.0 for all."
+                )
+        return host
 
     def _number(self, name: str, default: int, least: int, most: int) -> int:
         text = self._value(name)

@@ -27,7 +27,8 @@ from portal.threads.writing_routes import bp as threads_bp
 
 # Argon2id fills a core and 64 MiB: two at once on the machine. Twenty people who sign in at the
 # same moment, as a class does, get in one after the other; the rest of a flood is told to try again
-# soon, and six threads of each process are left to reading.
+# soon. Two more may wait where those go one by one who come late (portal/accounts/guard.py), and
+# four threads of each process are left to reading.
 SIGN_IN_PLACES, SIGN_IN_WAITING = 2, 10
 
 

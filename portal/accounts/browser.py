@@ -6,6 +6,7 @@ a session that is nothing but our own cookie. No other cookie is signed, sent or
 
 import datetime as dt
 import hmac
+import logging
 import os
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -18,6 +19,7 @@ from flask import Flask, Request, Response, current_app, g, request, session, ur
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import LoginManager, current_user, login_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import CallbackDict
 
 from portal.accounts import sessions
@@ -46,6 +48,8 @@ from portal.core.web import (
     unit,
     wants_fragment,
 )
+
+log = logging.getLogger("portal.accounts")
 
 VISITOR_BYTES = 16
 # Random bytes do not compress: 80 bits that can only be guessed online are plenty.
@@ -349,9 +353,11 @@ def _turn_away() -> Response:
 
 def _refuse_form(_error: CSRFError) -> Response:
     """A form from another session, or from nowhere. What was typed is kept or shown again."""
+    _note_refused_form()
     rescued = _rescue()
     if rescued is not None:
         return rescued
+    _store_refusal()
     if request.endpoint == "accounts.enter":
         typed = request.form.get("user_name", "")
         problem = wording.say("cookies_needed")
@@ -359,6 +365,29 @@ def _refuse_form(_error: CSRFError) -> Response:
             "accounts/sign_in.html", status=400, user_name=typed, problem=problem, scripts=False
         )
     return show_failure(wording.say("old_page"), 400)
+
+
+def _note_refused_form() -> None:
+    """An entry for a form that is not from the page it says: whose browser sent it, and where to.
+
+    It costs nothing to send one, so the trail takes only so many of each, and of all.
+    """
+    signed_in = person_or_none()
+    clinic_id, actor_id = (signed_in.clinic_id, signed_in.id) if signed_in else (None, None)
+    source = actor_id.bytes if actor_id else guard().network(here().address)
+    if guard().is_worth_noting(b"form", source):
+        audit.note_refusal(
+            db(), clinic_id, actor_id, "form:refuse", actor_id, request.endpoint or ""
+        )
+
+
+def _store_refusal() -> None:
+    try:
+        store(was_only_read=True)
+    except (SQLAlchemyError, OSError) as error:
+        # Nothing of anybody's is shown: the answer can do without the entry.
+        log.error("a refused form is not in the trail: %s", type(error).__name__)
+        g.no_database = True
 
 
 def note_refusal() -> None:

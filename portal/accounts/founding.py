@@ -3,9 +3,12 @@
 import os
 from dataclasses import dataclass
 
+from sqlalchemy import inspect, select
+
 from portal.accounts import services
 from portal.accounts.models import Role
 from portal.clinics import crisis
+from portal.clinics.models import Clinic
 from portal.clinics.queries import ClinicBook
 from portal.clinics.services import open_clinic
 from portal.core.crypto import recovery_key_pair
@@ -19,6 +22,14 @@ class Founded:
 
     administrator_code: str
     seed: bytes
+
+
+def has_a_clinic(database: Database) -> bool:
+    """Whether somebody has founded one here, with whatever version of the portal."""
+    with database.engine.connect() as connection:
+        if not inspect(connection).has_table("clinics"):
+            return False
+        return connection.execute(select(Clinic.id).limit(1)).first() is not None
 
 
 def found_clinic(

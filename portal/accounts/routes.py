@@ -17,7 +17,7 @@ from portal.accounts.browser import (
 )
 from portal.accounts.services import Offer
 from portal.core import wording
-from portal.core.errors import Invalid, Refused
+from portal.core.errors import Invalid, Refused, Throttled
 from portal.core.i18n import LANGUAGES
 from portal.core.web import db, page, reads_first, send_to, unit
 
@@ -47,6 +47,8 @@ def enter() -> Response:
         )
     except Refused:
         return _sign_in_page(form, problem=wording.say("sign_in_refused"), status=422)
+    except Throttled:
+        return _sign_in_page(form, problem=wording.say("sign_in_throttled"), status=429)
     begin_session(cookie)
     return send_to(form.next_url() or url_for("home.index"))
 

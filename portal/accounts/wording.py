@@ -4,6 +4,9 @@ from portal.core.i18n import lazy as _
 
 WORDS = {
     "sign_in_refused": _("The user name and passphrase do not match. Please try again."),
+    "sign_in_throttled": _(
+        "There were too many tries. Please wait a while. A recovery code works at any time."
+    ),
     "code_refused": _("We do not know this code. Check each letter, or ask for a new one."),
     "recovery_refused": _("The user name and recovery code do not match. Please try again."),
     "passphrase_refused": _("That is not the passphrase you use now."),

@@ -17,6 +17,7 @@ from portal.core.failures import show_failure
 from portal.core.i18n import LANGUAGES
 from portal.core.ids import parse, short
 from portal.core.web import db, installation, page, send_to
+from portal.vault.services import NotAllHeld
 
 bp = Blueprint("caseload", __name__)
 
@@ -80,8 +81,20 @@ def _invited_page(name: str, code: str, engagement_id: uuid.UUID) -> Response:
 @bp.post("/clients/<id:engagement_id>/invitation")
 def invite_again(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
-    code = services.invite_client_again(db(), clinic(), person(), engagement)
+    try:
+        code = services.invite_client_again(db(), clinic(), person(), engagement)
+    except NotAllHeld as refusal:
+        return show_failure(_who_can_invite(engagement_id, refusal), 409)
     return _invited_page(engagement.client_name, code, engagement_id)
+
+
+def _who_can_invite(engagement_id: uuid.UUID, refusal: NotAllHeld) -> str:
+    able: set[uuid.UUID] = refusal.details["able"]  # type: ignore[assignment]
+    team = queries.team_of(db(), installation.keyring, engagement_id)
+    names = [one.name for one in team if one.id in able]
+    if not names:
+        return wording.say("nobody_holds_all")
+    return wording.say("not_all_held", names=", ".join(names))
 
 
 @bp.get("/clients/<id:engagement_id>/reading")

@@ -181,8 +181,10 @@ def _leave(
 
 
 def disable_person(session: Session, by: Person, user_id: uuid.UUID) -> None:
-    """Ends somebody's sessions, grants and places on care teams, all at once.
+    """Ends somebody's sessions; of staff also the grants and places on care teams, all at once.
 
+    What a client can read is their own: nobody could give it back, and while they cannot sign in
+    nothing opens it. New keys go on being sealed to them, so that they miss nothing.
     Raises NotFound outside the clinic, Conflict for oneself.
     """
     user = session.get(User, user_id)
@@ -191,16 +193,20 @@ def disable_person(session: Session, by: Person, user_id: uuid.UUID) -> None:
     if user_id == by.id:
         raise Conflict(reason="not_yourself")
     accounts.disable(session, user_id, by)
-    vault_services.drop_holder(session, by, user_id)
-    _leave(session, by, user_id, None)
+    if user.role.is_staff:
+        vault_services.drop_holder(session, by, user_id)
+        _leave(session, by, user_id, None)
 
 
 def invite_client_again(
     session: Session, clinic: ClinicFacts, by: Person, engagement: EngagementFacts
 ) -> str:
-    """A new code for a client who has not come yet. Raises Conflict if they have."""
+    """A new code for a client who has not come yet.
+
+    Raises Conflict if they have, and NotAllHeld if `by` cannot read all that was sealed to them.
+    """
     vault = vaults.open_for(session, by, engagement.vault_id)
-    vault_services.check_roster(session, vault)
+    vault_services.check_rekey(session, vault, engagement.client_id)
     invited = accounts.invite_again(session, clinic, engagement.client_id, by)
     vault_services.rekey_holder(session, by, vault, Holder(invited.user_id, invited.public_key))
     return invited.code

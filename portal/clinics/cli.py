@@ -3,7 +3,7 @@
 import click
 
 from portal.clinics.crisis import CrisisLine, parse_line
-from portal.core.commands import read_config
+from portal.core.commands import check_database, read_config
 
 
 def register(cli: click.Group) -> None:
@@ -35,6 +35,7 @@ def verify() -> None:
     from portal.core.database import Database
 
     config = read_config()
+    check_database(config)
     key = audit.read_key(config).public_key()
     with Database(config.database_url).reading() as session:
         problems = audit.verify(session, key, audit.ledger_file(config))
@@ -78,6 +79,7 @@ def crisis_lines(lines: tuple[CrisisLine, ...]) -> None:
     from portal.core.keyring import Keyring
 
     config = read_config()
+    check_database(config)
     keyring = Keyring(config.server_keys)
     with Database(config.database_url).writing() as session:
         clinic = ClinicBook(keyring).default(session)

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,7 +60,8 @@ class AuditCheckpoint(Base):
 class Event:
     """One thing that happened. `action` is a tag such as "thread:open"; `detail` a short code.
 
-    `at` is only given for what is written down later than it happened.
+    `at` is only given for what is written down later than it happened. `is_refusal` is no part of
+    the entry: it says that the entry outlives what else its transaction was to do.
     """
 
     clinic_id: uuid.UUID | None
@@ -69,6 +70,7 @@ class Event:
     object_id: uuid.UUID | None = None
     detail: str = ""
     at: dt.datetime | None = None
+    is_refusal: bool = False
 
 
 def note(
@@ -80,7 +82,31 @@ def note(
     detail: str = "",
 ) -> None:
     """Has an entry written at the end of this transaction."""
-    event = Event(clinic_id, actor_id, action, object_id, detail)
+    _note(session, Event(clinic_id, actor_id, action, object_id, detail))
+
+
+def note_refusal(
+    session: Session,
+    clinic_id: uuid.UUID | None,
+    actor_id: uuid.UUID | None,
+    action: str,
+    object_id: uuid.UUID | None = None,
+    detail: str = "",
+) -> None:
+    """As `note`, for somebody who was turned away: it is written even if all else is taken back."""
+    _note(session, Event(clinic_id, actor_id, action, object_id, detail, is_refusal=True))
+
+
+def keep_refusals(session: Session, take_back: Callable[[], None]) -> bool:
+    """Takes a transaction back, all but who was turned away in it; whether there was anybody."""
+    refusals = [event for event in session.info.get(NOTED, ()) if event.is_refusal]
+    take_back()
+    for event in refusals:
+        _note(session, event)
+    return bool(refusals)
+
+
+def _note(session: Session, event: Event) -> None:
     session.info.setdefault(NOTED, []).append(event)
     at_the_end(session, partial(append, event=event))
 

@@ -56,7 +56,10 @@ _TEXT_LENGTH = struct.Struct(">I")
 
 
 def label(*parts: Part) -> bytes:
-    """Names the one place where something sealed belongs; no two lists give the same bytes."""
+    """Names the one place where something sealed belongs; no two lists give the same bytes.
+
+    A part has at most 65,535 bytes.
+    """
     return _LABEL_START + b"".join(map(_part, parts))
 
 

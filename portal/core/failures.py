@@ -9,11 +9,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from portal.core import wording
+from portal.core import audit, wording
 from portal.core.crypto import Unreadable
 from portal.core.errors import DomainError
 from portal.core.i18n import lazy as _
-from portal.core.web import Portal, page, unit
+from portal.core.web import Portal, page, store, unit
 
 log = logging.getLogger("portal.failures")
 
@@ -49,11 +49,12 @@ def init_failures(app: Portal, on_refusal: OnRefusal) -> None:
     wording.teach(WORDS)
 
     def refuse(error: DomainError) -> Response:
-        if error.status == 404:
-            try:
+        try:
+            _keep_refusals()
+            if error.status == 404:
                 on_refusal()
-            except (SQLAlchemyError, OSError) as trouble:
-                return _database(trouble)
+        except (SQLAlchemyError, OSError) as trouble:
+            return _database(trouble)
         return _answer(error.code, error.status)
 
     app.register_error_handler(DomainError, refuse)
@@ -62,6 +63,12 @@ def init_failures(app: Portal, on_refusal: OnRefusal) -> None:
     app.register_error_handler(TimeoutError, _database)
     app.register_error_handler(Unreadable, _damaged)
     app.register_error_handler(Exception, _broken)
+
+
+def _keep_refusals() -> None:
+    """Nothing of a request that failed is stored, but for who was turned away."""
+    if "unit" in g and audit.keep_refusals(unit().session, unit().rollback):
+        store(was_only_read=True)
 
 
 def _http(error: HTTPException) -> Response:

@@ -12,6 +12,7 @@ from portal.core.crypto import Box, Unreadable, derive, label, same, tag
 
 MAC_BYTES = 10
 REMEMBERED_NAMES = 5000
+LONGEST_LOOKUP = 2000
 DAMAGED_NAME = "?"
 
 log = logging.getLogger("portal.keyring")
@@ -71,8 +72,12 @@ class Keyring:
         return derive(self._keys[-1][1], "server/lookup")
 
     def lookup(self, kind: str, value: str) -> bytes:
-        """A keyed hash by which a value is found again without being stored."""
-        return tag(self._lookup_key, kind, value)
+        """A keyed hash by which a value is found again without being stored.
+
+        Whatever somebody typed may be looked up. Nothing that is kept is longer than a few hundred
+        letters, so of more than `LONGEST_LOOKUP` only the beginning counts.
+        """
+        return tag(self._lookup_key, kind, value[:LONGEST_LOOKUP])
 
     def stamp(self, purpose: str, *parts: bytes | str | int | uuid.UUID) -> bytes:
         """A short MAC that proves that this server issued `parts` for `purpose`."""

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
 
 
+# Said already while it is loaded, and between the codes that `portal init` prints.
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
 def _alembic(connection: Connection) -> "AlembicConfig":
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Only commands change the schema; the web merely looks whether it fits.
     from alembic.config import Config as AlembicConfig
 

@@ -33,10 +33,17 @@ class Slots:
         self, folder: Path, name: str, *, places: int, waiting: int, seconds: float = 15.0
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._name = folder, name
         self._paths = [folder / f"{name}.{number}.slot" for number in range(places)]
         self._queue = threading.BoundedSemaphore(waiting)
         self._seconds = seconds
         self._workers = ThreadPoolExecutor(places, name, initializer=_step_back)
+
+    def lane(self, name: str, *, waiting: int) -> "Slots":
+        """A queue of its own with one place, for those who are to come one by one."""
+        return Slots(
+            self._folder, f"{self._name}-{name}", places=1, waiting=waiting, seconds=self._seconds
+        )
 
     def run(self, work: Callable[[], Result]) -> Result:
         """Does `work` in a place, behind everything else that the machine does. Raises Busy."""

@@ -157,6 +157,24 @@ def _only_one(data: Path) -> IO[str]:
     return file
 
 
+def is_running(data: Path) -> bool:
+    """Whether a portal runs on this data folder now."""
+    try:
+        _only_one(data).close()
+    except AlreadyRunning:
+        return True
+    return False
+
+
+def why_not_listen(host: str, port: int) -> str | None:
+    """Why nobody could be let in at this address, in the system's words; None if they could."""
+    try:
+        _open_door(host, port).close()
+    except OSError as error:
+        return str(error.strerror or error)
+    return None
+
+
 def _open_door(host: str, port: int) -> socket.socket:
     door = socket.create_server((host, port), family=_family(host), backlog=512)
     door.set_inheritable(True)

@@ -40,21 +40,33 @@ class Throttle:
 
     def spend(self, rule: Rule, *key: bytes) -> None:
         """Counts one try; raises Throttled when there were too many."""
-        parts = [rule.name, *(part.hex() for part in key)]
-        if not self._hit(rule.item, parts):
+        if not self.hit(rule, *key):
             raise Throttled(seconds=rule.item.get_expiry())
+
+    def hit(self, rule: Rule, *key: bytes) -> bool:
+        """Counts one try; whether it was within the allowance."""
+        return self._count(rule, key, 1)
+
+    def take_back(self, rule: Rule, *key: bytes) -> None:
+        """Counts one try less, after one that was right. The others stay counted."""
+        self._count(rule, key, -1)
 
     def forgive(self, rule: Rule, *key: bytes) -> None:
         """Begins the count anew, after a try that was right."""
-        parts = [rule.name, *(part.hex() for part in key)]
+        parts = _parts(rule, key)
         try:
             self._shared.clear(rule.item, *parts)
         except StorageError:
             self._local.clear(rule.item, *parts)
 
-    def _hit(self, item: RateLimitItem, parts: list[str]) -> bool:
+    def _count(self, rule: Rule, key: tuple[bytes, ...], cost: int) -> bool:
+        parts = _parts(rule, key)
         try:
-            return self._shared.hit(item, *parts)
+            return self._shared.hit(rule.item, *parts, cost=cost)
         except StorageError:
             log.warning("counting tries in this process only: the queue's server is away")
-            return self._local.hit(item, *parts)
+            return self._local.hit(rule.item, *parts, cost=cost)
+
+
+def _parts(rule: Rule, key: tuple[bytes, ...]) -> list[str]:
+    return [rule.name, *(part.hex() for part in key)]

@@ -31,6 +31,7 @@ from portal.modules import queries as work
 from portal.notifications import health, problems
 from portal.threads import pages as threads_pages
 from portal.threads import queries as threads
+from portal.vault.queries import was_ever_a_holder
 
 bp = Blueprint("home", __name__)
 
@@ -272,6 +273,7 @@ def _person_page(user_id: uuid.UUID, *, notice: str | None = None) -> Response:
     return page(
         "home/person.html",
         someone=_person_row(one),
+        is_client=one.role is Role.CLIENT,
         invite_url=_action("home.invite_again", one, one.state == "invited" and one.role.is_staff),
         disable_url=_action("home.disable", one, one.state != "disabled" and not is_oneself),
         enable_url=_action("home.enable", one, one.state == "disabled"),
@@ -313,6 +315,9 @@ def invite_again(user_id: uuid.UUID) -> Response:
     one = _someone(user_id)
     if not one.role.is_staff:
         raise NotFound
+    if was_ever_a_holder(db(), one.id):
+        # A new key pair, which no holder is here to seal their records to.
+        return show_failure(wording.say("on_a_team_already"), 409)
     invited = accounts.invite_again(db(), clinic(), one.id, person())
     return _invited_page(one.name, invited.code)
 

@@ -19,5 +19,9 @@ PROVIDERS = {
 }
 WORDS = {
     "account_off": _("The account is turned off."),
+    "on_a_team_already": _(
+        "They are on a care team already, and a new code would shut them out of it."
+        " Turn this account off and invite them anew."
+    ),
     "account_on": _("The account is turned on."),
 }

@@ -7,7 +7,7 @@ import click
 
 from portal.clinics.cli import crisis_line
 from portal.clinics.crisis import NATIONAL, CrisisLine
-from portal.core.commands import read_config
+from portal.core.commands import check_database, read_config
 
 
 def register(cli: click.Group) -> None:
@@ -33,15 +33,17 @@ def _time_zone(_context: click.Context, _option: click.Parameter, value: str) ->
     callback=crisis_line,
     help="LABEL=NUMBER, local ones first; again for each. Without: 988 and 911.",
 )
+@click.option("--another", is_flag=True, help="Make a clinic beside those that are here.")
 def init(
     name: str,
     time_zone: str,
     language: str,
     administrator: str,
     crisis_lines: tuple[CrisisLine, ...],
+    another: bool,
 ) -> None:
     """Make a clinic: its keys, its database, its first administrator, its recovery key."""
-    from portal.accounts.founding import found_clinic
+    from portal.accounts.founding import found_clinic, has_a_clinic
     from portal.config import data_folder, write_keys
     from portal.core.database import Database
     from portal.core.keyring import Keyring
@@ -53,6 +55,10 @@ def init(
     write_keys(data)
     config = read_config()
     database = Database(config.database_url)
+    if has_a_clinic(database) and not another:
+        raise click.ClickException(
+            "there is a clinic here already. For another one beside it, add --another."
+        )
     upgrade(database)
     founded = found_clinic(
         database,
@@ -88,6 +94,7 @@ def request_command(user_name: str, out: Path) -> None:
     from portal.core.keyring import Keyring
 
     config = read_config()
+    check_database(config)
     with Database(config.database_url).writing() as session:
         try:
             file = ceremony.request(session, Keyring(config.server_keys), user_name)
@@ -137,6 +144,7 @@ def finish_command(file: Path) -> None:
     from portal.core.keyring import Keyring
 
     config = read_config()
+    check_database(config)
     with Database(config.database_url).writing() as session:
         try:
             ceremony.finish(session, Keyring(config.server_keys), file.read_text())

@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -74,3 +74,29 @@ def present_holders(session: Session, vault_id: uuid.UUID) -> set[uuid.UUID]:
             select(Grant.holder_id).where(Grant.vault_id == vault_id, Grant.ended_at.is_(None))
         )
     )
+
+
+def epochs_sealed_to(session: Session, vault_id: uuid.UUID, holder_id: uuid.UUID) -> set[int]:
+    """The epochs whose rosters name somebody, whether they hold them still or not."""
+    return set(
+        session.scalars(
+            select(Grant.epoch).where(Grant.holder_id == holder_id, Grant.vault_id == vault_id)
+        )
+    )
+
+
+def was_ever_a_holder(session: Session, user_id: uuid.UUID) -> bool:
+    """Whether some roster names somebody, and vouches for their present public key."""
+    return bool(session.scalar(select(exists().where(Grant.holder_id == user_id))))
+
+
+def holders_of_each(session: Session, vault_id: uuid.UUID, epochs: set[int]) -> set[uuid.UUID]:
+    """Who holds every one of these epochs now."""
+    held: dict[uuid.UUID, set[int]] = {}
+    for holder_id, epoch in session.execute(
+        select(Grant.holder_id, Grant.epoch).where(
+            Grant.vault_id == vault_id, Grant.ended_at.is_(None)
+        )
+    ):
+        held.setdefault(holder_id, set()).add(epoch)
+    return {holder_id for holder_id, theirs in held.items() if epochs <= theirs}

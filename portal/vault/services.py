@@ -23,6 +23,15 @@ class RosterChanged(Conflict):
     status = 500
 
 
+class NotAllHeld(Conflict):
+    """Somebody's epochs cannot be sealed anew by one who does not hold each of them.
+
+    details: `able`, the ids of those who can.
+    """
+
+    code = "not_all_held"
+
+
 def create(
     session: Session, by: Person, recovery_public_key: bytes, holders: Iterable[Holder]
 ) -> OpenVault:
@@ -114,9 +123,9 @@ def _checked_roster(session: Session, vault: OpenVault, epoch: int) -> list[Hold
 def rekey_holder(session: Session, by: Person, vault: OpenVault, holder: Holder) -> None:
     """Seals every epoch anew to a holder whose key pair was replaced before they ever came.
 
-    Call `check_roster` before the key pair is replaced: afterwards the old roster is gone.
+    Call `check_rekey` before the key pair is replaced: afterwards the old roster is gone.
     """
-    for epoch in sorted(vault.epochs):
+    for epoch in sorted(queries.epochs_sealed_to(session, vault.id, holder.id)):
         session.execute(
             delete(Grant).where(
                 Grant.holder_id == holder.id, Grant.vault_id == vault.id, Grant.epoch == epoch
@@ -127,6 +136,20 @@ def rekey_holder(session: Session, by: Person, vault: OpenVault, holder: Holder)
         roster = queries.roster_of(session, vault.id, epoch)
         row.roster_mac = keys.roster_mac(vault.key(epoch), vault.id, epoch, roster)
     session.flush()
+
+
+def check_rekey(session: Session, vault: OpenVault, holder_id: uuid.UUID) -> None:
+    """Whether somebody's key pair can be replaced, as far as this vault goes.
+
+    Raises NotAllHeld unless every epoch that was sealed to them is open here: the others would be
+    lost to them, and the lists of holders that name their old key could be vouched for no more.
+    Raises RosterChanged unless the holders of each epoch are those its key vouches for.
+    """
+    epochs = queries.epochs_sealed_to(session, vault.id, holder_id)
+    if not epochs <= set(vault.epochs):
+        able = queries.holders_of_each(session, vault.id, epochs) - {holder_id}
+        raise NotAllHeld(able=able)
+    check_roster(session, vault)
 
 
 def check_roster(session: Session, vault: OpenVault) -> None:

@@ -17,6 +17,7 @@ from portal.caseload import services as caseload
 from portal.caseload.services import NewClient, Welcomed
 from portal.core.crypto import Argon2Cost
 from portal.core.database import Unit
+from portal.core.errors import DomainError
 from portal.core.web import Portal
 from tests.cast import Cast
 
@@ -77,6 +78,9 @@ def sign_in(cast_: Cast, user_name: str, passphrase: str, address: str = AT_HOME
             unit, guard_of(cast_.app), user_name, passphrase, Visitor(address, "Test")
         )
         unit.commit()
+    except DomainError:
+        unit.commit()  # as the page does that says no: who was refused is in the trail
+        raise
     finally:
         unit.close()
     return cookie

@@ -293,3 +293,64 @@ def test_staff_get_a_longer_passphrase(sqlite_cast: Cast) -> None:
     (code,) = CODE.findall(tom.page.text)
     passphrase, _ = type_code(Browser(sqlite_cast.app), code)
     assert len(passphrase.split()) == 6
+
+
+def invite_again_as(cast: Cast, name: str, client: str = "nora") -> Browser:
+    """Somebody of the care team presses "Make a new invitation"."""
+    browser = cast.browser(name)
+    browser.open(cast.client_url(client))
+    browser.post(f"{cast.client_url(client)}/invitation")
+    return browser
+
+
+def add_luis(cast: Cast, past: str) -> None:
+    from portal.core.ids import short
+
+    ruth = cast.browser("ruth")
+    ruth.open(cast.client_url("nora"))
+    ruth.post(f"{cast.client_url('nora')}/team", person=short(cast.ids["luis"]), past=past)
+    assert ruth.page.status_code == 200
+
+
+def test_who_may_not_read_all_of_a_record_makes_no_new_code_for_it(cast: Cast) -> None:
+    """They could seal only what they hold, and the client could never open the rest."""
+    code = invited_client(cast).code
+    thread = cast.begin_thread("ruth", "nora", text="Welcome, Nora")
+    add_luis(cast, "new")
+    luis = invite_again_as(cast, "luis")
+    assert luis.page.status_code == 409
+    assert "Ruth, Helen" in luis.page.text, "who can make one"
+    passphrase, recovery_code = type_code(browser := Browser(cast.app), code)
+    accept(browser, code, passphrase, recovery_code)
+    assert "Welcome, Nora" in browser.open(cast.thread_url(thread)).text
+
+
+def test_who_may_read_all_of_it_makes_one_that_opens_everything(cast: Cast) -> None:
+    invited_client(cast)
+    thread = cast.begin_thread("ruth", "nora", text="Welcome, Nora")
+    add_luis(cast, "new")
+    cast.send("ruth", thread, "And more")
+    (code,) = CODE.findall(invite_again_as(cast, "helen").page.text)
+    passphrase, recovery_code = type_code(browser := Browser(cast.app), code)
+    accept(browser, code, passphrase, recovery_code)
+    page = browser.open(cast.thread_url(thread)).text
+    assert "Welcome, Nora" in page
+    assert "And more" in page
+    # The list of holders is vouched for still: more can be added.
+    luis = cast.browser("luis")
+    assert "And more" in luis.open(cast.thread_url(thread)).text
+
+
+def test_when_nobody_may_read_all_of_it_the_page_says_what_to_do(sqlite_cast: Cast) -> None:
+    from portal.caseload.services import disable_person
+
+    cast = sqlite_cast
+    invited_client(cast)
+    add_luis(cast, "new")
+    tom = cast.person("tom")
+    for name in ("ruth", "helen"):
+        with cast.database.writing() as session:
+            disable_person(session, tom, cast.ids[name])
+    luis = invite_again_as(cast, "luis")
+    assert luis.page.status_code == 409
+    assert "as a new client" in luis.page.text

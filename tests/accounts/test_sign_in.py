@@ -83,6 +83,20 @@ def test_an_unknown_name_is_answered_with_the_same_bytes_as_a_wrong_passphrase(
     assert known[0] == 422
 
 
+@pytest.mark.parametrize(
+    "name", ["n" * 70_000, "\N{GRINNING FACE}" * 18_000, "\ufdfa" * 25_000], ids=str.__len__
+)
+@pytest.mark.parametrize("url", ["/sign-in", "/recover", "/recover/accept"])
+def test_a_name_of_any_length_is_an_unknown_one(dana: Cast, url: str, name: str) -> None:
+    browser = Browser(dana.app)
+    browser.open("/sign-in")
+    assert browser.post(url, user_name=name, code="x", passphrase="y").status_code == 422
+    browser.open("/sign-in")
+    assert browser.post(url, user_name="dana", code=name, passphrase="y").status_code == 422
+    browser.open("/sign-in")
+    assert browser.post(url, user_name="dana", code="x", passphrase=name).status_code == 422
+
+
 def test_so_is_somebody_who_was_invited_and_has_not_come_or_was_turned_off(dana: Cast) -> None:
     from portal.caseload.services import disable_person
 

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from portal.caseload.models import CareTeamMember
 from portal.caseload.services import disable_person
+from portal.core.audit import AuditEntry
 from portal.core.ids import short
 from portal.vault.models import Grant, Vault
 from tests.cast import Browser, Cast
@@ -177,6 +178,57 @@ def test_enabled_again_somebody_reads_nothing_until_a_colleague_adds_them(
     assert ruth.open(cast.thread_url(thread)).status_code == 404
     add(cast, "helen", "dana", "ruth", "all")
     assert "Long before" in ruth.open(cast.thread_url(thread)).text
+
+
+def turn(cast: Cast, name: str, switch: str) -> Browser:
+    """Tom turns an account on or off (`switch` is "enable" or "disable")."""
+    browser, url = cast.browser("tom"), f"/people/{short(cast.ids[name])}"
+    browser.open(url)
+    browser.post(f"{url}/{switch}")
+    assert browser.page.status_code == 200
+    return browser
+
+
+def test_a_client_who_was_turned_off_and_on_again_reads_everything(cast: Cast) -> None:
+    """Nobody but the client lost anything by it, and nobody could give it back."""
+    thread = cast.begin_thread("ruth", "dana", text="Long before")
+    before = cast.browser("dana")
+    assert before.open(cast.thread_url(thread)).status_code == 200
+    turn(cast, "dana", "disable")
+    assert before.open("/account", follow=False).status_code == 303
+    cast.send("ruth", thread, "While you were away")
+    add(cast, "ruth", "dana", "luis", "new")
+    cast.send("luis", thread, "Under a new key")
+    page = turn(cast, "dana", "enable").page.text
+    assert "A colleague must add them" not in page
+    dana = cast.browser("dana")
+    assert dana.open("/").status_code == 200
+    page = dana.open(cast.thread_url(thread)).text
+    for words in ("Long before", "While you were away", "Under a new key"):
+        assert words in page
+    cast.send("dana", thread, "I am back")
+    for name in ("ruth", "helen", "luis"):
+        assert "I am back" in cast.browser(name).open(cast.thread_url(thread)).text
+
+
+def test_a_client_who_is_turned_off_has_not_left_a_team(sqlite_cast: Cast) -> None:
+    cast = sqlite_cast
+    turn(cast, "dana", "disable")
+    with cast.database.reading() as session:
+        since = select(AuditEntry.action).where(AuditEntry.object_id == cast.ids["dana"])
+        noted = session.scalars(since).all()
+        assert session.get_one(Vault, vault_of(cast, "dana")).stale_since is None
+    assert "account:disable" in noted
+    assert not {"team:leave", "grant:remove"} & set(noted)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("dana", "What was written stays"), ("luis", "takes away what they can read")],
+)
+def test_the_button_says_what_it_does(sqlite_cast: Cast, name: str, words: str) -> None:
+    tom = sqlite_cast.browser("tom")
+    assert words in tom.open(f"/people/{short(sqlite_cast.ids[name])}").text
 
 
 @pytest.mark.parametrize("name", ["dana", "mateo", "tom", "luis"])

@@ -235,6 +235,13 @@ def test_every_deed_leaves_an_entry(sqlite_cast: Cast, monkeypatch: pytest.Monke
     dana.open("/account")
     dana.post("/account/language", language="en")
     is_noted("language:choose")
+    dana.post("/account/recovery-code", passphrase="wrong")
+    is_noted("passphrase:refuse")
+    dana.post("/account/passphrase", current="wrong", new="a wholly other sentence")
+    is_noted("passphrase:refuse")
+    dana._go("POST", "/account/language", htmx=False, follow=False, data={"language": "es"})
+    is_noted("form:refuse")
+    dana.open("/account")
     dana.post("/account/recovery-code", passphrase=PASSPHRASE)
     is_noted("recovery_code:change")
     dana.open("/account")
@@ -271,6 +278,82 @@ def test_every_deed_leaves_an_entry(sqlite_cast: Cast, monkeypatch: pytest.Monke
     is_noted("account:enable")
     with cast.database.reading() as session:
         assert not list(audit._verify_chain(session, cast.clinic.id, {}))
+
+
+def refusals(cast: Cast) -> list[tuple[str, Any, Any, str]]:
+    """Who was turned away, in anybody's trail, in the order in which it happened."""
+    with cast.database.reading() as session:
+        rows = session.scalars(select(AuditEntry).order_by(AuditEntry.at)).all()
+        return [
+            (row.action, row.actor_id, row.object_id, row.detail)
+            for row in rows
+            if row.action.endswith((":refuse", ":throttle"))
+        ]
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "action", "whose"),
+    [
+        ("/sign-in", {"user_name": "dana"}, "session:refuse", "dana"),
+        ("/sign-in", {"user_name": "nobody"}, "session:refuse", None),
+        ("/invitation", {"code": "wrong"}, "invitation:refuse", None),
+        ("/invitation/accept", {"code": "wrong"}, "invitation:refuse", None),
+        ("/recover", {"user_name": "dana", "code": "x"}, "recovery_code:refuse", "dana"),
+        ("/recover/accept", {"user_name": "dana", "code": "x"}, "recovery_code:refuse", "dana"),
+        ("/recover/accept", {"user_name": "nobody", "code": "x"}, "recovery_code:refuse", None),
+    ],
+)
+def test_whoever_is_turned_away_at_the_door_is_in_the_trail(
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    fields: dict[str, Any],
+    action: str,
+    whose: str | None,
+) -> None:
+    """Whatever becomes of the rest of the request, and with nothing of what was typed."""
+    quick_passphrases(monkeypatch)
+    cast.set_passphrase("dana")
+    visitor = Browser(cast.app)
+    visitor.open("/sign-in")
+    assert visitor.post(url, **fields).status_code == 422
+    assert refusals(cast) == [(action, None, cast.ids[whose] if whose else None, "")]
+
+
+def test_a_form_from_elsewhere_is_in_the_trail_with_whose_browser_sent_it(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = cast.begin_thread("ruth", "dana")
+    dana, visitor = cast.browser("dana"), Browser(cast.app)
+    for browser, url in ((dana, f"{cast.thread_url(thread)}/close"), (visitor, "/sign-in")):
+        said = browser._go("POST", url, htmx=False, follow=False, data={"csrf_token": "x" * 27})
+        assert said.status_code == 400
+    # What is kept for its author is an entry besides.
+    forged: dict[str, Any] = {"text": "Not hers", "csrf_token": "no"}
+    dana._go("POST", cast.thread_url(thread), htmx=False, follow=False, data=forged)
+    hers = cast.ids["dana"]
+    assert refusals(cast) == [
+        ("form:refuse", hers, hers, "threads.close"),
+        ("form:refuse", None, None, "accounts.enter"),
+        ("form:refuse", hers, hers, "threads.write"),
+    ]
+    with cast.database.reading() as session:
+        assert not list(audit._verify_chain(session, cast.clinic.id, {}))
+
+
+def test_a_refusal_that_cannot_be_stored_is_answered_all_the_same(
+    sqlite_cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = Browser(sqlite_cast.app)
+    visitor.open("/sign-in")
+
+    def full(**_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("portal.accounts.browser.store", full)
+    said = visitor._go("POST", "/sign-in", htmx=False, follow=False, data={"csrf_token": "no"})
+    assert said.status_code == 400
+    assert "not in the trail" in caplog.text
 
 
 def test_the_trail_has_no_content(sqlite_cast: Cast) -> None:

@@ -91,6 +91,17 @@ def test_what_is_no_domain_gets_no_mail_back(data: Path, domain: str) -> None:
     assert Config.from_env(environ).bounce_domain == "back.example.org"
 
 
+@pytest.mark.parametrize("host", ["999.1.1.1", "1.2.3", "[::1]", "a b", "-", "127.0.0.1:80"])
+def test_where_nobody_can_listen_is_said(data: Path, host: str) -> None:
+    (said,) = problems(PORTAL_DATA=str(data), PORTAL_HOST=host)
+    assert said.startswith("PORTAL_HOST must be an address of this machine")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::", "::1", "localhost", "web-1.lan"])
+def test_where_one_can_listen_is_taken(data: Path, host: str) -> None:
+    assert Config.from_env({"PORTAL_DATA": str(data), "PORTAL_HOST": host}).host == host
+
+
 def test_real_use_has_secure_cookies(data: Path) -> None:
     environ = {"PORTAL_DATA": str(data), "PORTAL_BASE_URL": "https://portal.example.org/"}
     config = Config.from_env(environ)

@@ -36,6 +36,18 @@ def test_each_key_has_its_own_allowance(
     assert tries(throttle, b"a") == 3
 
 
+@pytest.mark.parametrize("where", ["process", "server"])
+def test_a_try_that_is_taken_back_is_none_and_the_others_stay(
+    config: Config, queue_server: QueueServer, where: str
+) -> None:
+    throttle = Throttle(config.queue_url if where == "server" else None)
+    throttle.spend(RULE, b"a")
+    for _ in range(20):
+        assert throttle.hit(RULE, b"a")
+        throttle.take_back(RULE, b"a")
+    assert tries(throttle, b"a") == 2
+
+
 def test_whoever_is_refused_hears_how_long_to_wait(config: Config) -> None:
     throttle = Throttle(None)
     tries(throttle, b"a")
@@ -65,7 +77,7 @@ def test_no_name_and_no_address_is_in_the_server(config: Config, queue_server: Q
     slots = Slots(config.data / "slots", "x", places=1, waiting=1)
     guard = Guard(Keyring(config.server_keys), Throttle(config.queue_url), slots)
     account = guard.keyring.lookup("user_name", "dana")
-    guard.count_sign_in(account, guard.network("203.0.113.7"), is_known=False)
+    guard.count_sign_in(account, guard.network("203.0.113.7"))
     stored = str(queue_server.client().keys())
     assert account.hex() in stored
     for canary in ("dana", "203.0.113"):

@@ -4,7 +4,9 @@ import datetime as dt
 import re
 
 import pytest
+from sqlalchemy import select
 
+from portal.accounts.models import User
 from portal.core import clock
 from portal.core.ids import short
 from tests.cast import Cast
@@ -99,6 +101,27 @@ def test_nobody_turns_off_their_own_account_or_somebody_elses_clinic(sqlite_cast
         tom.open("/people")
         assert tom.post(f"/people/{short(cast.ids[name])}/disable").status_code == status
     assert cast.browser("olga").open("/account", follow=False).status_code == 200
+
+
+def test_who_never_came_but_holds_records_gets_no_new_key(sqlite_cast: Cast) -> None:
+    """Nothing would open for them, and nobody could be added to those records any more."""
+    cast, tom = sqlite_cast, sqlite_cast.browser("tom")
+    for team, status in ((False, 200), (True, 409)):
+        tom.open("/people")
+        tom.post("/people", name="Ida", role="clinician", language="en")
+        with cast.database.reading() as session:
+            ida = session.scalars(select(User.id).order_by(User.created_at.desc())).first()
+        assert ida is not None
+        ruth, url = cast.browser("ruth"), cast.client_url("dana")
+        ruth.open(url)
+        if team:
+            assert ruth.post(f"{url}/team", person=short(ida), past="all").status_code == 200
+        tom.open(f"/people/{short(ida)}")
+        assert tom.post(f"/people/{short(ida)}/invitation").status_code == status
+    assert "invite them anew" in tom.page.text
+    ruth.open(url)
+    luis = short(cast.ids["luis"])
+    assert ruth.post(f"{url}/team", person=luis, past="all").status_code == 200
 
 
 def test_staff_are_invited_here_and_clients_never(sqlite_cast: Cast) -> None:

@@ -12,10 +12,20 @@ from sqlalchemy.orm import Session
 from portal.accounts import keys, names, passphrases, queries, sessions
 from portal.accounts.guard import Guard
 from portal.accounts.models import KnownNetwork, Role, User, WrapKind
-from portal.core import clock
-from portal.core.crypto import Argon2Cost, PassphraseKeys, Unreadable, passphrase_keys
+from portal.core import audit, clock
+from portal.core.audit import NOWHERE
+from portal.core.crypto import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    Argon2Cost,
+    PassphraseKeys,
+    Unreadable,
+    passphrase_keys,
+)
 from portal.core.database import Unit
 from portal.core.errors import Invalid, Refused
+
+NO_WRAP = bytes(NONCE_BYTES + KEY_BYTES + 16)
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,32 @@ def offer(user: User, user_name: str, is_fixed: bool) -> Offer:
     )
 
 
+def refused_code(
+    session: Session, guard: Guard, visitor: Visitor, action: str, user: User | None = None
+) -> Refused:
+    """What to raise for a code that opens nothing, which is counted, and noted as far as the trail
+    takes it. Raises Throttled after too many of them."""
+    network = guard.network(visitor.address)
+    if guard.is_worth_noting(action.encode(), network):
+        note_refusal(session, user, action)
+    guard.count_wrong_code(network)
+    return Refused()
+
+
+def note_refusal(session: Session, user: User | None, action: str) -> None:
+    """An entry for somebody at the door. `user` is whose name was typed, if it is somebody's."""
+    clinic_id, user_id = (user.clinic_id, user.id) if user else (None, None)
+    audit.note_refusal(session, clinic_id, None, action, user_id)
+
+
+def owner_of(user: User | None) -> keys.Owner:
+    """For an unknown name one who owns nothing, so that all else is done just the same."""
+    return keys.Owner(user.id, user.clinic_id) if user else keys.Owner(NOWHERE, NOWHERE)
+
+
 def unwrap(session: Session, owner: keys.Owner, code: str, kind: WrapKind) -> bytes:
-    sealed = queries.find_wrap(session, owner.user_id, kind)
-    if sealed is None:
-        raise Refused
+    """Raises Refused, after the same work whether or not there is something to open."""
+    sealed = queries.find_wrap(session, owner.user_id, kind) or NO_WRAP
     try:
         return keys.unwrap_with_code(owner, sealed, code, kind)
     except Unreadable as error:
@@ -72,6 +104,7 @@ def unwrap(session: Session, owner: keys.Owner, code: str, kind: WrapKind) -> by
 def prove(
     unit: Unit, guard: Guard, user: User | None, lookup: bytes, passphrase: str
 ) -> PassphraseKeys:
+    """What the passphrase gives, which for an unknown name (`user` is None) is nothing of use."""
     salt = user.salt if user else hashlib.sha256(lookup).digest()[: keys.SALT_BYTES]
     cost = Argon2Cost.parse(user.cost) if user else Argon2Cost()
     unit.pause()

@@ -18,16 +18,18 @@ from portal.accounts.services.entry import (
     let_in,
     new_lock,
     offer,
+    refused_code,
     settle,
     unwrap,
 )
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.database import Unit, changed
-from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.errors import Conflict, Invalid
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring, name_place
 
+REFUSED = "invitation:refuse"
 INVITATION_LASTS = dt.timedelta(days=14)
 
 
@@ -132,20 +134,18 @@ def offer_for_code(unit: Unit, guard: Guard, typed: str, visitor: Visitor) -> Of
 
     Raises Refused for a code that was used, has expired or never was, and Throttled.
     """
-    guard.count_code(guard.network(visitor.address))
-    user = _invited(unit.session, typed)
+    user = _invited(unit.session, guard, typed, visitor)
     user_name = queries.user_name_of(guard.keyring, user)
     return offer(user, user_name or names.suggestion(user.language), bool(user_name))
 
 
-def _invited(session: Session, typed: str) -> User:
-    if not passphrases.is_whole_code(typed):
-        raise Refused
-    code = passphrases.normalise_code(typed)
-    user = queries.find_invited(session, keys.code_lookup(code))
-    if user is None:
-        raise Refused
-    return user
+def _invited(session: Session, guard: Guard, typed: str, visitor: Visitor) -> User:
+    if passphrases.is_whole_code(typed):
+        code = passphrases.normalise_code(typed)
+        user = queries.find_invited(session, keys.code_lookup(code))
+        if user is not None:
+            return user
+    raise refused_code(session, guard, visitor, REFUSED)
 
 
 def redeem(
@@ -155,8 +155,7 @@ def redeem(
 
     Raises Refused, Throttled, Busy, or Invalid with what is wrong with the choice.
     """
-    guard.count_code(guard.network(visitor.address))
-    user = _invited(unit.session, typed)
+    user = _invited(unit.session, guard, typed, visitor)
     owner = keys.Owner(user.id, user.clinic_id)
     code = passphrases.normalise_code(typed)
     private_key = unwrap(unit.session, owner, code, WrapKind.INVITATION)
@@ -169,7 +168,7 @@ def redeem(
         )
     )
     if not changed(used):
-        raise Refused
+        raise refused_code(unit.session, guard, visitor, REFUSED)
     if user.user_name_lookup is None:
         _set_user_name(unit.session, guard.keyring, user, choice.user_name)
     user.activated_at = clock.now()

@@ -52,6 +52,6 @@ def disable(session: Session, user_id: uuid.UUID, by: Person) -> None:
 
 
 def enable(session: Session, user_id: uuid.UUID, by: Person) -> None:
-    """Lets the person sign in again; what they could read must be granted again."""
+    """Lets the person sign in again; what was taken from them must be granted again."""
     session.execute(delete(Disablement).where(Disablement.user_id == user_id))
     audit.note(session, by.clinic_id, by.id, "account:enable", user_id)

@@ -11,7 +11,9 @@ from portal.accounts.services.entry import (
     let_in,
     new_lock,
     offer,
+    owner_of,
     prove,
+    refused_code,
     settle,
     unwrap,
 )
@@ -19,19 +21,30 @@ from portal.accounts.services.people import tell
 from portal.core import audit
 from portal.core.crypto import same
 from portal.core.database import Unit
-from portal.core.errors import Refused
+from portal.core.errors import Refused, Throttled
 
 
 def check_passphrase(unit: Unit, guard: Guard, person: Person, passphrase: str) -> User:
     """Asks again who it is, before something that cannot be undone. Raises Refused, Throttled."""
     user = unit.session.get_one(User, person.id)
     lookup = user.user_name_lookup or b""
-    guard.count_sign_in(lookup, person.session_id.bytes, is_known=True)
+    session_id = person.session_id.bytes
+    try:
+        guard.count_again(lookup, session_id)
+    except Throttled:
+        if guard.is_worth_noting(b"again", session_id):
+            _note_refusal(unit, person, "passphrase:throttle")
+        raise
     proof = prove(unit, guard, user, lookup, passphrase)
     if not same(proof.authenticator, user.authenticator or b""):
+        _note_refusal(unit, person, "passphrase:refuse")
         raise Refused
-    guard.forgive_sign_in(lookup, person.session_id.bytes)
+    guard.forgive_again(lookup, session_id)
     return user
+
+
+def _note_refusal(unit: Unit, person: Person, action: str) -> None:
+    audit.note_refusal(unit.session, person.clinic_id, person.id, action, person.id)
 
 
 def change_passphrase(
@@ -75,19 +88,18 @@ def offer_for_recovery(
 def _recovering(
     unit: Unit, guard: Guard, user_name: str, typed: str, visitor: Visitor
 ) -> tuple[User, bytes]:
-    guard.count_code(guard.network(visitor.address))
+    """Raises Refused for an unknown name, after the same work, as for a wrong code."""
     lookup = queries.user_name_lookup(guard.keyring, user_name)
     found = queries.find_for_sign_in(unit.session, lookup)
-    if found is None:
-        audit.note(unit.session, None, None, "recovery_code:refuse")
-        raise Refused
-    user, code = found[0], passphrases.normalise_code(typed)
-    owner = keys.Owner(user.id, user.clinic_id)
+    user, code = found[0] if found else None, passphrases.normalise_code(typed)
     try:
-        return user, unwrap(unit.session, owner, code, WrapKind.RECOVERY_CODE)
-    except Refused:
-        audit.note(unit.session, user.clinic_id, None, "recovery_code:refuse", user.id)
-        raise
+        private_key = unwrap(unit.session, owner_of(user), code, WrapKind.RECOVERY_CODE)
+    except Refused as error:
+        action = "recovery_code:refuse"
+        raise refused_code(unit.session, guard, visitor, action, user) from error
+    if user is None:
+        raise Refused
+    return user, private_key
 
 
 def recover(

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import uuid
+from contextlib import nullcontext
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -11,12 +12,12 @@ from portal.accounts import keys, names, queries, sessions
 from portal.accounts.guard import Guard
 from portal.accounts.models import KnownNetwork, User
 from portal.accounts.people import Person
-from portal.accounts.services.entry import Visitor, let_in, prove
+from portal.accounts.services.entry import Visitor, let_in, note_refusal, owner_of, prove
 from portal.config import Config
 from portal.core import audit, clock
 from portal.core.crypto import Argon2Cost, PassphraseKeys, Unreadable, same
 from portal.core.database import Unit, changed
-from portal.core.errors import Busy, NotFound, Refused
+from portal.core.errors import Busy, NotFound, Refused, Throttled
 
 log = logging.getLogger("portal.accounts")
 
@@ -28,19 +29,23 @@ def sign_in(
 ) -> tuple[User, sessions.Cookie]:
     """Opens a browser session. An unknown name costs and answers the same as a wrong passphrase.
 
-    Raises Refused, Throttled or Busy.
+    So does a name that is not looked at, because too much was tried from here or at it: see
+    portal/accounts/guard.py. Raises Refused, Throttled or Busy.
     """
     guard.slots.check_room()
     lookup = queries.user_name_lookup(guard.keyring, user_name)
     network = guard.network(visitor.address)
     found = queries.find_for_sign_in(unit.session, lookup)
     user, wrapped = (found[0], found[1]) if found else (None, b"")
-    is_known = user is not None and queries.is_known_network(unit.session, user.id, network)
-    guard.count_sign_in(lookup, network, is_known=is_known)
-    proof = prove(unit, guard, user, lookup, passphrase)
-    if user is None or not same(proof.authenticator, user.authenticator or b""):
-        _note_refusal(unit, user)
-        raise Refused
+    is_known = queries.is_known_network(unit.session, owner_of(user).user_id, network)
+    is_late = _count(unit, guard, user, lookup, network)
+    looked_at = user if is_known or not is_late else None
+    unit.pause()
+    with guard.late.take() if is_late else nullcontext():
+        proof = prove(unit, guard, looked_at, lookup, passphrase)
+    if looked_at is None or not same(proof.authenticator, looked_at.authenticator or b""):
+        raise _refusal(unit, guard, user, (lookup, network), is_late=is_late)
+    user = looked_at
     owner = keys.Owner(user.id, user.clinic_id)
     try:
         private_key = keys.unlock_with_passphrase_key(owner, proof.wrapping, wrapped)
@@ -79,9 +84,30 @@ def _change_lock(
         keys.set_lock(user, session, lock)
 
 
-def _note_refusal(unit: Unit, user: User | None) -> None:
-    clinic_id, user_id = (user.clinic_id, user.id) if user else (None, None)
-    audit.note(unit.session, clinic_id, None, "session:refuse", user_id)
+def _count(unit: Unit, guard: Guard, user: User | None, lookup: bytes, network: bytes) -> bool:
+    try:
+        return guard.count_sign_in(lookup, network)
+    except Throttled:
+        _note_throttled(unit, guard, user, (lookup, network))
+        raise
+
+
+def _refusal(
+    unit: Unit, guard: Guard, user: User | None, source: tuple[bytes, bytes], *, is_late: bool
+) -> Refused | Throttled:
+    """What to raise, noted. Among those who are late nothing tells who was looked at."""
+    if is_late:
+        _note_throttled(unit, guard, user, source)
+        return Throttled()
+    note_refusal(unit.session, user, "session:refuse")
+    return Refused()
+
+
+def _note_throttled(
+    unit: Unit, guard: Guard, user: User | None, source: tuple[bytes, bytes]
+) -> None:
+    if guard.is_worth_noting(*source):
+        note_refusal(unit.session, user, "session:throttle")
 
 
 def sign_out(session: Session, person: Person) -> None:

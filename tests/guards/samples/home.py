@@ -106,6 +106,7 @@ PAGES: Samples = {
             ),
             "notice": None,
             "problem": None,
+            "is_client": True,
             "invite_url": "/p/1/invitation",
             "disable_url": "/p/1/disable",
             "enable_url": None,
