@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -25,7 +26,7 @@ from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
 from portal.core.i18n import LANGUAGES, _, _n
 from portal.core.web import db, installation, page
-from portal.home.wording import CHANNELS, PROVIDERS, STATES
+from portal.home.wording import CHANNELS, NOT_REACHED, PROVIDERS, STATES
 from portal.modules import pages as work_pages
 from portal.modules import queries as work
 from portal.notifications import health, problems
@@ -92,6 +93,13 @@ def _unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str
     return [{"words": wording.say(code), "url": url} for code in dict.fromkeys(codes) if code]
 
 
+def _my_silences() -> list[dict[str, str]]:
+    """Where alarms do not reach somebody of the staff, for themself."""
+    url = url_for("notices.show")
+    codes = [one.wording_code for one in problems.silences(db(), person().id)]
+    return [{"words": wording.say(code), "url": url} for code in codes]
+
+
 def _unsent(engagement_id: uuid.UUID, rows: list[threads.ThreadRow]) -> list[dict[str, str]]:
     """Where words wait that came when nobody was signed in any more."""
     places = threads.places_with_kept_texts(db(), person())
@@ -113,6 +121,7 @@ def _queue() -> Response:
         invite_url=url_for("caseload.invite"),
         sheet_url=url_for("modules.find_sheet"),
         progress_url=url_for("modules.clinic_progress"),
+        unreachable=_my_silences(),
         notices=pending_notices(),
     )
 
@@ -200,18 +209,28 @@ def show_people() -> Response:
 def _people_page(*, problem: str | None = None) -> Response:
     audit.note(db(), person().clinic_id, person().id, "people:open", person().clinic_id)
     everybody = people.people_of(db(), installation.keyring, person().clinic_id)
+    not_reached = _staff_not_reached()
     return page(
         "home/people.html",
         status=422 if problem else 200,
-        people=[_person_row(one) for one in everybody],
+        people=[_person_row(one) | {"not_reached": not_reached[one.id]} for one in everybody],
         invite_url=url_for("home.invite"),
         roles={role.value: ROLES[role.value] for role in STAFF_ROLES},
         role=request.form.get("role"),
         name=request.form.get("name"),
         languages=LANGUAGES,
         problem=problem,
+        unreachable=_my_silences(),
         notices=pending_notices(),
     )
+
+
+def _staff_not_reached() -> defaultdict[uuid.UUID, list[str]]:
+    """Where alarms do not reach which of the staff, for whoever has to ask them for another way."""
+    found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+    for one in problems.silences_of_staff(db(), person().clinic_id):
+        found[one.user_id].append(str(NOT_REACHED[one.channel.value]))
+    return found
 
 
 def _person_row(one: PersonFacts) -> dict[str, Any]:
@@ -323,7 +342,16 @@ def delivery() -> Response:
     _administrator()
     audit.note(db(), person().clinic_id, person().id, "delivery:open", person().clinic_id)
     states = health.channels(db(), person().clinic_id)
-    return page("home/delivery.html", channels=[_channel_row(state) for state in states])
+    not_reached = _staff_not_reached()
+    names = people.names_of(db(), installation.keyring, set(not_reached))
+    return page(
+        "home/delivery.html",
+        channels=[_channel_row(state) for state in states],
+        not_reached=[
+            {"name": names[one], "url": url_for("home.show_person", user_id=one), "places": places}
+            for one, places in not_reached.items()
+        ],
+    )
 
 
 def _channel_row(state: health.ChannelHealth) -> dict[str, Any]:

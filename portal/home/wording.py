@@ -11,6 +11,10 @@ CHANNELS = {
     "email": _("Mail"),
     "sms": _("Texts"),
 }
+NOT_REACHED = {
+    "email": _("Not reached by mail"),
+    "sms": _("Not reached by phone"),
+}
 PROVIDERS = {
     "works": _("It works."),
     "failing": _("The last try did not work."),

@@ -11,6 +11,7 @@ from portal.accounts.models import Disablement, User
 from portal.core import clock
 from portal.notifications.models import (
     PROOF,
+    URGENT,
     Address,
     AddressProof,
     Channel,
@@ -19,7 +20,7 @@ from portal.notifications.models import (
     State,
 )
 from portal.notifications.pace import is_left_alone
-from portal.notifications.problems import is_shut
+from portal.notifications.problems import is_shut, is_stopped
 
 # As the index says it, word for word: bound values would match no partial index.
 UNFINISHED = text("pointers.state IN ('pending', 'sending')")
@@ -106,7 +107,11 @@ _ERRAND = (
     .where(
         case(
             (Pointer.kind == PROOF, AddressProof.id == Pointer.cause_id),
-            else_=and_(Address.sealed.is_not(None), Pointer.opened_at.is_(None), ~is_shut()),
+            else_=and_(
+                Address.sealed.is_not(None),
+                Pointer.opened_at.is_(None),
+                case((Pointer.kind == URGENT, ~is_stopped()), else_=~is_shut()),
+            ),
         ),
         ~_is_disabled(),
     )

@@ -66,6 +66,7 @@ PAGES: Samples = {
         "caseload/index.html",
         {
             "person": CLINICIAN,
+            "unreachable": [{"words": "We could not reach your phone.", "url": "/notices"}],
             "sheet_url": "/work/sheet",
             "progress_url": "/work/progress",
             "rows": [
