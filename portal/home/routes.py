@@ -89,8 +89,13 @@ CLIENTS_PARTS = (_clients_threads, _clients_work)
 def _unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str, str]]:
     """Where we could not tell somebody anything, for themself or for their care team."""
     found = problems.open_problems(db(), [user_id])
+    return [{"words": words, "url": url} for words in _words_for(found, is_own=is_own)]
+
+
+def _words_for(found: list[problems.Problem], *, is_own: bool = False) -> list[str]:
+    """What is said of these, each once."""
     codes = (problems.wording_code(one, is_own=is_own) for one in found)
-    return [{"words": wording.say(code), "url": url} for code in dict.fromkeys(codes) if code]
+    return [wording.say(code) for code in dict.fromkeys(codes) if code]
 
 
 def _my_silences() -> list[dict[str, str]]:
@@ -127,13 +132,15 @@ def _queue() -> Response:
 
 
 def _queue_rows() -> list[dict[str, Any]]:
-    """Clients with something waiting, the oldest first; then the others, the latest first."""
+    """Clients for whom there is something to do, be it an answer or another way to reach them, the
+    oldest first; then the others, the latest first."""
     items = _items()
     engagements = caseload.engagements_of_team_member(db(), installation.keyring, person())
-    rows = [_queue_row(engagement, items.get(engagement.id)) for engagement in engagements]
-    waiting = sorted((r for r in rows if r["waiting_since"]), key=lambda r: r["waiting_since"])
+    not_reached = _clients_not_reached([one.client_id for one in engagements])
+    rows = [_queue_row(one, items.get(one.id), not_reached[one.client_id]) for one in engagements]
+    waiting = sorted((r for r in rows if r["since"]), key=lambda r: r["since"])
     long_ago = dt.datetime.min.replace(tzinfo=dt.UTC)
-    others = [row for row in rows if not row["waiting_since"]]
+    others = [row for row in rows if not row["since"]]
     return waiting + sorted(others, key=lambda r: r["last_at"] or long_ago, reverse=True)
 
 
@@ -146,15 +153,31 @@ def _items() -> dict[uuid.UUID, caseload.Waiting]:
     return items
 
 
+def _clients_not_reached(
+    client_ids: list[uuid.UUID],
+) -> defaultdict[uuid.UUID, list[problems.Problem]]:
+    """What keeps which of these from being told anything, in one look-up for all."""
+    found: defaultdict[uuid.UUID, list[problems.Problem]] = defaultdict(list)
+    for one in problems.open_problems(db(), client_ids):
+        found[one.user_id].append(one)
+    return found
+
+
 def _queue_row(
-    engagement: caseload.EngagementFacts, item: caseload.Waiting | None
+    engagement: caseload.EngagementFacts,
+    item: caseload.Waiting | None,
+    not_reached: list[problems.Problem],
 ) -> dict[str, Any]:
-    since = item.waiting_since if item else None
+    waiting_since = item.waiting_since if item else None
+    begun = [one for one in (waiting_since, *(one.since for one in not_reached)) if one]
+    since = min(begun, default=None)
     return {
         "url": url_for("home.client", engagement_id=engagement.id),
         "name": engagement.client_name,
-        "waiting_since": since,
-        "waiting_text": _how_long(since) if since else "",
+        "since": since,
+        "how_long": _how_long(since) if since else "",
+        "waiting_since": waiting_since,
+        "not_reached": _words_for(not_reached),
         "last_at": item.last_at if item else None,
         "team": "",
     }

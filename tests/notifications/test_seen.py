@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+from bench.plans import recorded
 from portal.core.ids import short
 from portal.notifications.models import Channel
 from portal.notifications.opening import opened
 from portal.notifications.outgoing import deliver
+from portal.notifications.reminders import remind
+from tests.home.test_first_pages import names_in_order
 from tests.notifications.desk import Desk
 from tests.servers import Gateway, MailServer
 
@@ -57,6 +60,88 @@ def test_a_dead_number_stands_in_the_list(desk: Desk, gateway: Gateway) -> None:
     page = desk.cast.browser("ruth").open(f"{desk.cast.client_url('dana')}/contact").text
     assert "By text message: did not arrive" in page
     assert "5550177" not in page
+
+
+def row_of(page: str, name: str) -> str:
+    """What stands in the clinician's list about a client."""
+    return page.partition(f">{name}</a>")[2].partition("<li>")[0]
+
+
+def test_the_care_teams_list_says_whose_phone_does_not_work(desk: Desk, gateway: Gateway) -> None:
+    assert "could not reach" not in desk.cast.browser("ruth").open("/").text
+    a_dead_number(desk, gateway)
+    desk.hands.move(days=2)
+    ruth, helen, luis = (desk.cast.browser(name) for name in ("ruth", "helen", "luis"))
+    for browser in (ruth, helen):
+        row = row_of(browser.open("/").text, "Dana")
+        assert "We could not reach their phone. Ask for another number." in row
+        assert "<mark>2 days</mark>" in row
+        assert "Waiting since" not in row, "nobody waits for an answer"
+    assert "could not reach" not in row_of(ruth.open("/").text, "Mateo")
+    assert "could not reach" not in luis.open("/").text
+    desk.give_address("dana", "+15550178", Channel.SMS)
+    assert "could not reach" not in ruth.open("/").text
+
+
+def test_the_list_says_who_opens_nothing_once_for_all_ways(
+    desk: Desk, gateway: Gateway, mail_server: MailServer
+) -> None:
+    desk.give_address("dana")
+    desk.give_address("dana", "+15550177", Channel.SMS)
+    desk.point("dana")
+    for _ in range(9):
+        desk.work()
+        with desk.database.writing() as session:
+            remind(session, desk.config)
+        desk.hands.move(days=1)
+    row = row_of(desk.cast.browser("ruth").open("/").text, "Dana")
+    assert row.count("They opened none of our last notes. Please try another way.") == 1
+    with desk.database.writing() as session:
+        opened(session, desk.cast.ids["dana"], "thread", desk.pointers()[0].cause_id)
+    assert "opened none" not in desk.cast.browser("ruth").open("/").text
+
+
+def test_whoever_is_not_reached_stands_among_those_who_wait_by_how_long(
+    desk: Desk, gateway: Gateway
+) -> None:
+    desk.cast.begin_thread("mateo", "mateo")
+    desk.hands.move(days=1)
+    a_dead_number(desk, gateway)
+    desk.hands.move(hours=1)
+    ruth = desk.cast.browser("ruth")
+    assert names_in_order(ruth.open("/").text) == ["Mateo", "Dana"]
+    desk.cast.begin_thread("dana", "dana")
+    row = row_of(ruth.open("/").text, "Dana")
+    assert "could not reach" in row
+    assert "Waiting since" in row
+    assert "<mark>1 hour</mark>" in row
+
+
+def test_the_longest_silent_of_all_stands_first(desk: Desk, gateway: Gateway) -> None:
+    a_dead_number(desk, gateway)
+    desk.hands.move(hours=2)
+    desk.cast.begin_thread("mateo", "mateo")
+    assert names_in_order(desk.cast.browser("ruth").open("/").text) == ["Dana", "Mateo"]
+
+
+def test_the_list_looks_once_for_all_who_are_not_reached(desk: Desk, gateway: Gateway) -> None:
+    ruth = desk.cast.browser("ruth")
+    ruth.open("/")
+    numbers = []
+    for name in ("", "dana", "mateo"):
+        if name:
+            desk.give_address(name, f"+1555017{len(name)}", Channel.SMS)
+            gateway.status = 410
+            desk.point(name)
+            desk.work()
+        with recorded(desk.database.engine) as asked:
+            shown = ruth.open("/").text
+        assert shown.count("could not reach") == len(numbers)
+        numbers.append(len(asked))
+        about = [one.statement for one in asked if "contact_problems" in one.statement]
+        assert len(about) == 2, "the clients', and one's own"
+        assert not any("max(" in one.lower() or "count(" in one.lower() for one in about)
+    assert len(set(numbers)) == 1
 
 
 def test_nobody_else_sees_it(desk: Desk, gateway: Gateway) -> None:
