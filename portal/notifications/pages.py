@@ -160,6 +160,9 @@ def _telling(pointer: Pointer) -> str:
 def _outcome(pointer: Pointer) -> str:
     if pointer.state is State.PENDING:
         return str(_("goes out %(when)s", when=when(pointer.due_at)))
+    if pointer.state is State.DROPPED and pointer.sent_at is not None:
+        # It told of what was taken back since.
+        return str(_OUTCOMES[State.DELIVERED if pointer.delivered_at else State.SENT])
     if pointer.state is State.DROPPED and pointer.opened_at is not None:
         return str(_("not needed, it was opened before"))
     return str(_OUTCOMES[pointer.state])
