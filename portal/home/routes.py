@@ -378,35 +378,45 @@ def delivery() -> Response:
 
 
 def _channel_row(state: health.ChannelHealth) -> dict[str, Any]:
-    provider = "resting" if state.left_alone_until else _last_heard(state)
+    provider = _standing(state)
     return {
         "name": CHANNELS[state.channel.value],
         "provider": PROVIDERS[provider],
-        "is_wrong": provider in ("resting", "failing"),
+        "is_wrong": provider not in ("works", "unknown"),
         "until": state.left_alone_until,
         "code": state.last_code if provider in ("resting", "failing") else None,
         "rows": [
-            (_("Waiting for their time"), state.waiting - state.due),
-            (_("Due now"), state.due),
-            (_("Oldest of those, overdue by"), _lag(state.oldest_due_at)),
-            (_("Sent in 7 days"), state.sent),
-            (_("Known to have arrived"), state.delivered),
-            (_("Failed in 7 days"), state.failed),
+            (_("Waiting for their time"), state.waiting - state.due - state.tried, False),
+            (_("Due now"), state.due, state.is_overdue),
+            (_("Tried, and tried again later"), state.tried, False),
+            (_("The oldest of these has waited for"), *_lag(state)),
+            (_("Sent in 7 days"), state.sent, False),
+            (_("Known to have arrived"), state.delivered, False),
+            (_("Failed in 7 days"), state.failed, False),
         ],
         "reasons": state.reasons,
     }
 
 
-def _last_heard(state: health.ChannelHealth) -> str:
+def _standing(state: health.ChannelHealth) -> str:
+    if state.left_alone_until:
+        return "resting"
+    if state.is_overdue:
+        return "stuck"
     if state.failed_at and (state.worked_at is None or state.failed_at > state.worked_at):
         return "failing"
+    if state.is_partly_unsent:
+        return "partly"
     return "works" if state.worked_at else "unknown"
 
 
-def _lag(oldest: dt.datetime | None) -> str:
+def _lag(state: health.ChannelHealth) -> tuple[str, bool]:
+    """For how long something has been waiting that should have gone out, and whether too long."""
+    oldest = state.oldest_unsent_at
     if oldest is None:
-        return "–"
+        return "–", False
     minutes = max(int((clock.now() - oldest).total_seconds() // 60), 0)
+    is_wrong = state.is_overdue or state.is_partly_unsent
     if minutes < 120:
-        return _n("%(num)s minute", "%(num)s minutes", minutes)
-    return _how_long(oldest)
+        return _n("%(num)s minute", "%(num)s minutes", minutes), is_wrong
+    return _how_long(oldest), is_wrong

@@ -1,15 +1,18 @@
 """What went wrong is seen by those who can mend it: client, care team, administrator."""
 
+import re
 from dataclasses import replace
+
+from sqlalchemy import update
 
 from bench.plans import recorded
 from portal.core.ids import short
-from portal.notifications.models import Channel
+from portal.notifications.models import Channel, Pointer, State
 from portal.notifications.opening import opened
 from portal.notifications.outgoing import deliver
 from portal.notifications.reminders import remind
 from tests.home.test_first_pages import names_in_order
-from tests.notifications.desk import Desk
+from tests.notifications.desk import Desk, denver
 from tests.servers import Gateway, MailServer
 
 
@@ -152,11 +155,19 @@ def test_nobody_else_sees_it(desk: Desk, gateway: Gateway) -> None:
     )
 
 
+def delivery(desk: Desk, channel: str) -> tuple[str, dict[str, str]]:
+    """What the administrator's page says of a channel: how it goes, and the figures, marked with
+    an exclamation mark if they are marked there."""
+    page = desk.cast.browser("tom").open("/delivery").text
+    part = page.partition(f"<h2>{channel}</h2>")[2].partition("<h2>")[0]
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(<mark>|<b>)(.*?)</", part)
+    return part, {name: value + ("!" if mark == "<mark>" else "") for name, mark, value in rows}
+
+
 def test_the_administrator_sees_what_waits_and_why(
     desk: Desk, gateway: Gateway, mail_server: MailServer
 ) -> None:
-    tom = desk.cast.browser("tom")
-    assert "Nothing has been sent yet." in tom.open("/delivery").text
+    assert "Nothing has been sent yet." in delivery(desk, "Mail")[0]
     desk.give_address("ruth", "ruth@example.org")
     desk.point("ruth")
     deliver(desk.database, desk.config, desk.pointers()[-1].id)
@@ -165,12 +176,85 @@ def test_the_administrator_sees_what_waits_and_why(
         desk.give_address(name, f"+1555010000{number}", Channel.SMS)
         desk.point(name)
         deliver(desk.database, desk.config, desk.pointers()[-1].id)
+    mail, figures = delivery(desk, "Mail")
+    assert "<mark>" not in mail
+    assert "It works." in mail
+    assert (figures["Sent in 7 days"], figures["Due now"]) == ("1", "0")
+    texts, figures = delivery(desk, "Texts")
+    assert "<mark>It does not work. Nothing is lost; all waits.</mark>" in texts
+    assert "sms_503: 3" in texts
+    assert figures["Tried, and tried again later"] == "3"
+    assert figures["Due now"] == "1"
+    assert figures["Waiting for their time"] == "0"
+    assert figures["The oldest of these has waited for"] == "0 minutes"
     desk.hands.move(minutes=5)
-    page = tom.open("/delivery").text
-    assert "It works." in page
-    assert "The last try did not work." in page or "Nothing is lost" in page
-    assert "sms_503: 3" in page
-    assert "minutes" in page
+    assert delivery(desk, "Texts")[1]["The oldest of these has waited for"] == "5 minutes"
+    desk.hands.move(minutes=6)
+    assert delivery(desk, "Texts")[1]["The oldest of these has waited for"] == "11 minutes!"
+
+
+def test_what_is_tried_again_and_again_is_seen_by_its_first_try(
+    desk: Desk, mail_server: MailServer
+) -> None:
+    """Also if each note gives way to the one of the next day."""
+    desk.give_address("ruth", "ruth@example.org")
+    desk.give_address("dana")
+    desk.point("ruth")
+    desk.work()
+    mail_server.answer = "452 4.2.2 mailbox full"
+    for _ in range(2):
+        desk.point("dana")
+        for _ in range(4):
+            desk.work()
+            desk.hands.move(hours=6)
+    desk.hands.move(hours=3)
+    desk.work()
+    shown, figures = delivery(desk, "Mail")
+    assert "<mark>It works, but not for all: some are tried again.</mark>" in shown
+    assert figures["Tried, and tried again later"] == "1"
+    assert figures["Due now"] == "0"
+    assert figures["The oldest of these has waited for"] == "2 days!"
+
+
+def test_what_nobody_sends_is_marked(desk: Desk, mail_server: MailServer) -> None:
+    desk.give_address("ruth", "ruth@example.org")
+    desk.point("ruth")
+    desk.work()
+    desk.give_address("dana")
+    desk.point("dana")
+    desk.hands.move(minutes=9)
+    shown, figures = delivery(desk, "Mail")
+    assert "It works." in shown
+    assert figures["Due now"] == "1"
+    desk.hands.move(hours=5)
+    shown, figures = delivery(desk, "Mail")
+    assert "<mark>Nothing goes out. See whether the worker runs.</mark>" in shown
+    assert figures["Due now"] == "1!"
+    assert figures["The oldest of these has waited for"] == "5 hours!"
+
+
+def test_a_claim_whose_worker_died_is_overdue(desk: Desk, mail_server: MailServer) -> None:
+    desk.give_address("dana")
+    desk.point("dana")
+    with desk.database.writing() as session:
+        session.execute(
+            update(Pointer).values(
+                state=State.SENDING, tried_at=desk.hands.now, due_at=desk.hands.now
+            )
+        )
+    desk.hands.move(minutes=30)
+    assert "Nothing goes out." in delivery(desk, "Mail")[0]
+
+
+def test_what_waits_for_the_morning_is_not_late(desk: Desk, mail_server: MailServer) -> None:
+    desk.give_address("dana")
+    desk.hands.now = denver(2026, 3, 4, 22)
+    desk.point("dana")
+    desk.hands.move(hours=5)
+    shown, figures = delivery(desk, "Mail")
+    assert "<mark>" not in shown
+    assert figures["Waiting for their time"] == "1"
+    assert figures["The oldest of these has waited for"] == "–"
 
 
 def test_the_page_names_nobody(desk: Desk, gateway: Gateway) -> None:

@@ -54,7 +54,7 @@ PAGES: Samples = {
                     is_wrong=False,
                     until=None,
                     code=None,
-                    rows=[("Due now", 3), ("Overdue by", "12 minutes")],
+                    rows=[("Due now", 3, False), ("The oldest", "12 minutes", True)],
                     reasons=(("smtp_451", 2),),
                 ),
                 SimpleNamespace(
@@ -63,7 +63,7 @@ PAGES: Samples = {
                     is_wrong=True,
                     until=START,
                     code="twilio_20003",
-                    rows=[("Due now", 0)],
+                    rows=[("Due now", 0, False)],
                     reasons=(),
                 ),
             ],
