@@ -98,6 +98,7 @@ class Standing:
     """How somebody may be reached, as their care team may know it: never where."""
 
     places: list[str]
+    is_silent: bool
     is_held: bool
     is_unanswered: bool
     wants_none: bool
@@ -129,8 +130,11 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
     """For the care team's page about a client."""
     choice = choice_of(session, client_id)
     hold = ownership.hold_of(session, client_id)
+    confirmed = confirmed_channels(session, client_id)
+    silent = {one.channel for one in problems.silences(session, client_id)}
     return Standing(
-        places=[str(_CHANNELS[one]) for one in confirmed_channels(session, client_id)],
+        places=[str(_CHANNELS[one]) for one in confirmed if one not in silent],
+        is_silent=bool(confirmed) and silent.issuperset(confirmed),
         is_held=hold is not None,
         is_unanswered=hold is HoldReason.UNANSWERED,
         wants_none=choice.contact is Contact.NONE,

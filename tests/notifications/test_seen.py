@@ -3,11 +3,12 @@
 import re
 from dataclasses import replace
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from bench.plans import recorded
 from portal.core.ids import short
-from portal.notifications.models import Channel, Pointer, State
+from portal.notifications import ownership
+from portal.notifications.models import Address, Channel, HoldReason, Pointer, State
 from portal.notifications.opening import opened
 from portal.notifications.outgoing import deliver
 from portal.notifications.reminders import remind
@@ -145,6 +146,36 @@ def test_the_list_looks_once_for_all_who_are_not_reached(desk: Desk, gateway: Ga
         assert len(about) == 2, "the clients', and one's own"
         assert not any("max(" in one.lower() or "count(" in one.lower() for one in about)
     assert len(set(numbers)) == 1
+
+
+def test_the_team_is_not_told_of_a_way_that_does_not_work(desk: Desk, gateway: Gateway) -> None:
+    desk.give_address("dana")
+    url = f"{desk.cast.client_url('dana')}/contact"
+    ways = re.compile("<li><b>(.*?)</b>")
+
+    def standing() -> str | None:
+        found = ways.search(desk.cast.browser("ruth").open(url).text)
+        return found and found[1]
+
+    assert standing() == "By mail"
+    a_dead_number(desk, gateway)
+    assert standing() == "By mail"
+    with desk.database.writing() as session:
+        session.execute(delete(Address).where(Address.channel == Channel.EMAIL))
+    assert standing() == "No place of theirs works. Nothing reaches them."
+    with desk.database.writing() as session:
+        session.execute(delete(Address))
+    assert standing() == "Has given no place yet. Looks in here."
+
+
+def test_whoever_is_sent_nothing_does_not_read_that_we_tell_them_somewhere(desk: Desk) -> None:
+    desk.give_address("dana")
+    assert "We tell you at" in desk.cast.browser("dana").open("/account/notices").text
+    with desk.database.writing() as session:
+        ownership.hold(session, desk.cast.ids["dana"], desk.cast.clinic.id, HoldReason.GUARDIAN)
+    shown = desk.cast.browser("dana").open("/account/notices").text
+    assert "We send you nothing" in shown
+    assert "We tell you at" not in shown
 
 
 def test_nobody_else_sees_it(desk: Desk, gateway: Gateway) -> None:

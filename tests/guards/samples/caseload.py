@@ -43,6 +43,7 @@ CONTACT: dict[str, Any] = {
     "client": SimpleNamespace(name="Rosa Delgado", url="/c/1"),
     "standing": SimpleNamespace(
         places=["Mail", "Text message"],
+        is_silent=False,
         is_held=False,
         is_unanswered=False,
         wants_none=False,
@@ -146,6 +147,7 @@ PAGES: Samples = {
             "typed": "555",
             "standing": SimpleNamespace(
                 places=[],
+                is_silent=True,
                 is_held=True,
                 is_unanswered=False,
                 wants_none=False,
