@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -25,7 +26,7 @@ from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.failures import show_failure
 from portal.core.i18n import LANGUAGES, _, _n
 from portal.core.web import db, installation, page
-from portal.home.wording import CHANNELS, PROVIDERS, STATES
+from portal.home.wording import CHANNELS, NOT_REACHED, PROVIDERS, STATES
 from portal.modules import pages as work_pages
 from portal.modules import queries as work
 from portal.notifications import health, problems
@@ -89,8 +90,20 @@ CLIENTS_PARTS = (_clients_threads, _clients_work)
 def _unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str, str]]:
     """Where we could not tell somebody anything, for themself or for their care team."""
     found = problems.open_problems(db(), [user_id])
+    return [{"words": words, "url": url} for words in _words_for(found, is_own=is_own)]
+
+
+def _words_for(found: list[problems.Problem], *, is_own: bool = False) -> list[str]:
+    """What is said of these, each once."""
     codes = (problems.wording_code(one, is_own=is_own) for one in found)
-    return [{"words": wording.say(code), "url": url} for code in dict.fromkeys(codes) if code]
+    return [wording.say(code) for code in dict.fromkeys(codes) if code]
+
+
+def _my_silences() -> list[dict[str, str]]:
+    """Where alarms do not reach somebody of the staff, for themself."""
+    url = url_for("notices.show")
+    codes = [one.wording_code for one in problems.silences(db(), person().id)]
+    return [{"words": wording.say(code), "url": url} for code in codes]
 
 
 def _unsent(engagement_id: uuid.UUID, rows: list[threads.ThreadRow]) -> list[dict[str, str]]:
@@ -114,18 +127,21 @@ def _queue() -> Response:
         invite_url=url_for("caseload.invite"),
         sheet_url=url_for("modules.find_sheet"),
         progress_url=url_for("modules.clinic_progress"),
+        unreachable=_my_silences(),
         notices=pending_notices(),
     )
 
 
 def _queue_rows() -> list[dict[str, Any]]:
-    """Clients with something waiting, the oldest first; then the others, the latest first."""
+    """Clients for whom there is something to do, be it an answer or another way to reach them, the
+    oldest first; then the others, the latest first."""
     items = _items()
     engagements = caseload.engagements_of_team_member(db(), installation.keyring, person())
-    rows = [_queue_row(engagement, items.get(engagement.id)) for engagement in engagements]
-    waiting = sorted((r for r in rows if r["waiting_since"]), key=lambda r: r["waiting_since"])
+    not_reached = _clients_not_reached([one.client_id for one in engagements])
+    rows = [_queue_row(one, items.get(one.id), not_reached[one.client_id]) for one in engagements]
+    waiting = sorted((r for r in rows if r["since"]), key=lambda r: r["since"])
     long_ago = dt.datetime.min.replace(tzinfo=dt.UTC)
-    others = [row for row in rows if not row["waiting_since"]]
+    others = [row for row in rows if not row["since"]]
     return waiting + sorted(others, key=lambda r: r["last_at"] or long_ago, reverse=True)
 
 
@@ -138,15 +154,31 @@ def _items() -> dict[uuid.UUID, caseload.Waiting]:
     return items
 
 
+def _clients_not_reached(
+    client_ids: list[uuid.UUID],
+) -> defaultdict[uuid.UUID, list[problems.Problem]]:
+    """What keeps which of these from being told anything, in one look-up for all."""
+    found: defaultdict[uuid.UUID, list[problems.Problem]] = defaultdict(list)
+    for one in problems.open_problems(db(), client_ids):
+        found[one.user_id].append(one)
+    return found
+
+
 def _queue_row(
-    engagement: caseload.EngagementFacts, item: caseload.Waiting | None
+    engagement: caseload.EngagementFacts,
+    item: caseload.Waiting | None,
+    not_reached: list[problems.Problem],
 ) -> dict[str, Any]:
-    since = item.waiting_since if item else None
+    waiting_since = item.waiting_since if item else None
+    begun = [one for one in (waiting_since, *(one.since for one in not_reached)) if one]
+    since = min(begun, default=None)
     return {
         "url": url_for("home.client", engagement_id=engagement.id),
         "name": engagement.client_name,
-        "waiting_since": since,
-        "waiting_text": _how_long(since) if since else "",
+        "since": since,
+        "how_long": _how_long(since) if since else "",
+        "waiting_since": waiting_since,
+        "not_reached": _words_for(not_reached),
         "last_at": item.last_at if item else None,
         "team": "",
     }
@@ -201,18 +233,28 @@ def show_people() -> Response:
 def _people_page(*, problem: str | None = None) -> Response:
     audit.note(db(), person().clinic_id, person().id, "people:open", person().clinic_id)
     everybody = people.people_of(db(), installation.keyring, person().clinic_id)
+    not_reached = _staff_not_reached()
     return page(
         "home/people.html",
         status=422 if problem else 200,
-        people=[_person_row(one) for one in everybody],
+        people=[_person_row(one) | {"not_reached": not_reached[one.id]} for one in everybody],
         invite_url=url_for("home.invite"),
         roles={role.value: ROLES[role.value] for role in STAFF_ROLES},
         role=request.form.get("role"),
         name=request.form.get("name"),
         languages=LANGUAGES,
         problem=problem,
+        unreachable=_my_silences(),
         notices=pending_notices(),
     )
+
+
+def _staff_not_reached() -> defaultdict[uuid.UUID, list[str]]:
+    """Where alarms do not reach which of the staff, for whoever has to ask them for another way."""
+    found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+    for one in problems.silences_of_staff(db(), person().clinic_id):
+        found[one.user_id].append(str(NOT_REACHED[one.channel.value]))
+    return found
 
 
 def _person_row(one: PersonFacts) -> dict[str, Any]:
@@ -328,39 +370,58 @@ def delivery() -> Response:
     _administrator()
     audit.note(db(), person().clinic_id, person().id, "delivery:open", person().clinic_id)
     states = health.channels(db(), person().clinic_id)
-    return page("home/delivery.html", channels=[_channel_row(state) for state in states])
+    not_reached = _staff_not_reached()
+    names = people.names_of(db(), installation.keyring, set(not_reached))
+    return page(
+        "home/delivery.html",
+        channels=[_channel_row(state) for state in states],
+        not_reached=[
+            {"name": names[one], "url": url_for("home.show_person", user_id=one), "places": places}
+            for one, places in not_reached.items()
+        ],
+    )
 
 
 def _channel_row(state: health.ChannelHealth) -> dict[str, Any]:
-    provider = "resting" if state.left_alone_until else _last_heard(state)
+    provider = _standing(state)
     return {
         "name": CHANNELS[state.channel.value],
         "provider": PROVIDERS[provider],
-        "is_wrong": provider in ("resting", "failing"),
+        "is_wrong": provider not in ("works", "unknown"),
         "until": state.left_alone_until,
         "code": state.last_code if provider in ("resting", "failing") else None,
         "rows": [
-            (_("Waiting for their time"), state.waiting - state.due),
-            (_("Due now"), state.due),
-            (_("Oldest of those, overdue by"), _lag(state.oldest_due_at)),
-            (_("Sent in 7 days"), state.sent),
-            (_("Known to have arrived"), state.delivered),
-            (_("Failed in 7 days"), state.failed),
+            (_("Waiting for their time"), state.waiting - state.due - state.tried, False),
+            (_("Due now"), state.due, state.is_overdue),
+            (_("Tried, and tried again later"), state.tried, False),
+            (_("The oldest of these has waited for"), *_lag(state)),
+            (_("Sent in 7 days"), state.sent, False),
+            (_("Known to have arrived"), state.delivered, False),
+            (_("Failed in 7 days"), state.failed, False),
         ],
         "reasons": state.reasons,
     }
 
 
-def _last_heard(state: health.ChannelHealth) -> str:
+def _standing(state: health.ChannelHealth) -> str:
+    if state.left_alone_until:
+        return "resting"
+    if state.is_overdue:
+        return "stuck"
     if state.failed_at and (state.worked_at is None or state.failed_at > state.worked_at):
         return "failing"
+    if state.is_partly_unsent:
+        return "partly"
     return "works" if state.worked_at else "unknown"
 
 
-def _lag(oldest: dt.datetime | None) -> str:
+def _lag(state: health.ChannelHealth) -> tuple[str, bool]:
+    """For how long something has been waiting that should have gone out, and whether too long."""
+    oldest = state.oldest_unsent_at
     if oldest is None:
-        return "–"
+        return "–", False
     minutes = max(int((clock.now() - oldest).total_seconds() // 60), 0)
+    is_wrong = state.is_overdue or state.is_partly_unsent
     if minutes < 120:
-        return _n("%(num)s minute", "%(num)s minutes", minutes)
-    return _how_long(oldest)
+        return _n("%(num)s minute", "%(num)s minutes", minutes), is_wrong
+    return _how_long(oldest), is_wrong

@@ -11,8 +11,14 @@ CHANNELS = {
     "email": _("Mail"),
     "sms": _("Texts"),
 }
+NOT_REACHED = {
+    "email": _("Not reached by mail"),
+    "sms": _("Not reached by phone"),
+}
 PROVIDERS = {
     "works": _("It works."),
+    "partly": _("It works, but not for all: some are tried again."),
+    "stuck": _("Nothing goes out. See whether the worker runs."),
     "failing": _("The last try did not work."),
     "resting": _("It does not work. Nothing is lost; all waits."),
     "unknown": _("Nothing has been sent yet."),

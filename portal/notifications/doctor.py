@@ -238,6 +238,8 @@ def _unsent(database: Database) -> Iterator[Finding]:
             yield Finding(False, f"{name}: nothing is sent just now: {why}")
         if state.oldest_due_at is None:
             yield Finding(True, f"{name}: nothing is overdue")
+            if state.tried:
+                yield Finding(None, f"{name}: {state.tried} did not go out, and are tried again")
             continue
         minutes = (clock.now() - state.oldest_due_at).total_seconds() / 60
         words = f"{name}: {state.due} due, the oldest for {minutes:.0f} minutes"

@@ -52,7 +52,7 @@ class Fault(enum.StrEnum):
     @property
     def is_about_the_address(self) -> bool:
         """It is about this address: three of these in a row, and a person has to look."""
-        return self in (Fault.REFUSED, Fault.DEAD)
+        return self in _ADDRESS
 
     @property
     def is_for_good(self) -> bool:
@@ -60,6 +60,7 @@ class Fault(enum.StrEnum):
         return self in (Fault.REFUSED, Fault.DEAD, Fault.OPTED_OUT, Fault.OURS)
 
 
+_ADDRESS = frozenset({Fault.LATER, Fault.REFUSED, Fault.DEAD})
 _PROVIDERS = frozenset(
     {Fault.AWAY, Fault.SILENT, Fault.BROKEN, Fault.GARBLED, Fault.BUSY, Fault.SETTINGS}
 )

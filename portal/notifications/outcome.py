@@ -53,16 +53,16 @@ def note_not_sent(session: Session, pointer_id: uuid.UUID, failure: NotSent) -> 
     pointer = session.get_one(Pointer, pointer_id, populate_existing=True)
     if pointer.state is not State.SENDING:
         return
-    if failure.fault.is_for_good or _is_too_old(pointer, failure.fault):
+    if failure.fault.is_for_good or _is_too_old(session, pointer, failure.fault):
         _fail(session, pointer, failure.code, failure.fault)
     else:
         pause = _pause(failure.fault, pointer.attempts, failure.after_seconds)
         _try_again(session, pointer, failure.code, failure.fault, pause)
 
 
-def _is_too_old(pointer: Pointer, fault: Fault) -> bool:
+def _is_too_old(session: Session, pointer: Pointer, fault: Fault) -> bool:
     lasts = LASTS if fault.is_about_the_provider else LASTS_FOR_ONE_ADDRESS
-    return pointer.tried_at is not None and clock.now() - pointer.tried_at > lasts
+    return clock.now() - problems.tried_since(session, pointer) > lasts
 
 
 def _pause(fault: Fault, attempts: int, asked_seconds: int) -> dt.timedelta:
@@ -151,7 +151,7 @@ def _note_failed_later(session: Session, pointer: Pointer, report: Report) -> bo
         return False
     code, fault = report.code or "failed_later", report.fault or Fault.BROKEN
     may_try = pointer.attempts < MOST_TRIES_AFTER_REPORTS
-    if fault.is_about_the_provider and may_try and not _is_too_old(pointer, fault):
+    if fault.is_about_the_provider and may_try and not _is_too_old(session, pointer, fault):
         _try_again(session, pointer, code, fault, _pause(fault, pointer.attempts, 0))
     else:
         _fail(session, pointer, code, fault)

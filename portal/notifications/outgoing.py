@@ -22,8 +22,8 @@ from portal.core.database import Database, changed
 from portal.notifications import formats, outcome, pace
 from portal.notifications.channels import provider_of
 from portal.notifications.channels.base import Line, Message, NotSent
-from portal.notifications.models import PROOF, Channel, Fault, Pointer, State
-from portal.notifications.preferences import drop, postpone
+from portal.notifications.models import PROOF, URGENT, Channel, Fault, Pointer, State
+from portal.notifications.preferences import drop, give_way, postpone
 from portal.notifications.queries import Errand, errand, is_due
 from portal.notifications.wordings import words_for
 
@@ -149,19 +149,20 @@ def _first_try(session: Session, pointer_id: uuid.UUID, now: dt.datetime) -> Non
 
 
 def _drop_older(session: Session, claimed: Errand) -> None:
-    """An older one that is waiting to be tried again would say nothing that this one does not."""
-    older = session.scalars(
-        select(Pointer.id).where(
-            Pointer.recipient_id == claimed.user_id,
-            Pointer.channel == claimed.channel,
-            Pointer.state == State.SENDING,
-            Pointer.kind != PROOF,
-            Pointer.last_error_code.is_not(None),
-            Pointer.id != claimed.pointer_id,
-        )
+    """An older one that is waiting to be tried again would say nothing that this one does not;
+    but an alarm, which waits for no morning, is not dropped for what does."""
+    older = select(Pointer.id).where(
+        Pointer.recipient_id == claimed.user_id,
+        Pointer.channel == claimed.channel,
+        Pointer.state == State.SENDING,
+        Pointer.kind != PROOF,
+        Pointer.last_error_code.is_not(None),
+        Pointer.id != claimed.pointer_id,
     )
-    for pointer_id in older.all():
-        drop(session, pointer_id)
+    if claimed.kind != URGENT:
+        older = older.where(Pointer.kind != URGENT)
+    for pointer_id in session.scalars(older).all():
+        give_way(session, pointer_id, to=claimed.pointer_id)
 
 
 def _note_success(

@@ -7,7 +7,7 @@ from portal.core import wording
 from portal.core.errors import Invalid, Refused
 from portal.core.i18n import weekdays
 from portal.core.web import db, installation, page, send_to
-from portal.notifications import addresses, forms, ownership, preferences
+from portal.notifications import addresses, forms, ownership, preferences, problems
 from portal.notifications.models import HoldReason
 from portal.notifications.pages import (
     choices_for,
@@ -36,6 +36,7 @@ def _page(
     me, facts = person(), clinic()
     choice = choice or preferences.choice_of(db(), me.id)
     hold = ownership.hold_of(db(), me.id)
+    silences = problems.silences(db(), me.id)
     return page(
         "notifications/show.html",
         status=422 if problem else 200,
@@ -46,6 +47,12 @@ def _page(
         is_unanswered=hold is HoldReason.UNANSWERED,
         is_asked=not me.is_staff and ownership.is_asked(db(), me.id, me.clinic_id),
         addresses=addresses.own_addresses(db(), installation.keyring, me.id),
+        silent={one.channel for one in silences},
+        unreachable=[
+            {"words": wording.say(one.wording_code), "url": f"#{one.channel.value}_address"}
+            for one in silences
+            if not one.is_stopped
+        ],
         typed=request.form,
         choice=choice,
         days=weekdays(me.language),

@@ -126,6 +126,7 @@ class Standing:
     """How somebody may be reached, as their care team may know it: never where."""
 
     places: list[str]
+    is_silent: bool
     is_held: bool
     is_unanswered: bool
     wants_none: bool
@@ -157,8 +158,11 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
     """For the care team's page about a client."""
     choice = choice_of(session, client_id)
     hold = ownership.hold_of(session, client_id)
+    confirmed = confirmed_channels(session, client_id)
+    silent = {one.channel for one in problems.silences(session, client_id)}
     return Standing(
-        places=[str(_CHANNELS[one]) for one in confirmed_channels(session, client_id)],
+        places=[str(_CHANNELS[one]) for one in confirmed if one not in silent],
+        is_silent=bool(confirmed) and silent.issuperset(confirmed),
         is_held=hold is not None,
         is_unanswered=hold is HoldReason.UNANSWERED,
         wants_none=choice.contact is Contact.NONE,
@@ -192,6 +196,9 @@ def _telling(pointer: Pointer, zone: dt.tzinfo) -> str:
 def _outcome(pointer: Pointer, zone: dt.tzinfo) -> str:
     if pointer.state is State.PENDING:
         return str(_("goes out %(when)s", when=when(pointer.due_at, zone)))
+    if pointer.state is State.DROPPED and pointer.sent_at is not None:
+        # It told of what was taken back since.
+        return str(_OUTCOMES[State.DELIVERED if pointer.delivered_at else State.SENT])
     if pointer.state is State.DROPPED and pointer.opened_at is not None:
         return str(_("not needed, it was opened before"))
     return str(_OUTCOMES[pointer.state])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import Role, User
@@ -28,7 +28,7 @@ from portal.notifications.models import (
     Rhythm,
     State,
 )
-from portal.notifications.problems import is_shut
+from portal.notifications.problems import is_shut, is_stopped
 from portal.notifications.schedule import (
     DAY_MINUTES,
     EVERY_DAY,
@@ -98,13 +98,14 @@ _REACHES = (
     .where(
         Address.confirmed_at.is_not(None),
         PointerHold.user_id.is_(None),
-        ~is_shut(),
         func.coalesce(NoticePreference.contact, Contact.POINTERS) != Contact.NONE,
     )
     # In one order everywhere, or two who tell the same people could wait for each other.
     .order_by(Address.user_id, Address.channel)
 )
-_REACHES_OF_ONE = Prepared(_REACHES.where(Address.user_id == bindparam("user")))
+_OF_ONE = _REACHES.where(Address.user_id == bindparam("user"))
+_REACHES_OF_ONE = Prepared(_OF_ONE.where(~is_shut()))
+_ALARMS_OF_ONE = Prepared(_OF_ONE.where(~is_stopped()))
 
 
 class Circle:
@@ -114,7 +115,7 @@ class Circle:
     """
 
     def __init__(self, people: Select[uuid.UUID]) -> None:
-        self._reaches = Prepared(_REACHES.where(Address.user_id.in_(people)))
+        self._reaches = Prepared(_REACHES.where(Address.user_id.in_(people), ~is_shut()))
 
     def reaches(self, session: Session, **named: uuid.UUID) -> list[Reach]:
         return [_reach(row) for row in self._reaches.all(session, **named)]
@@ -123,6 +124,11 @@ class Circle:
 def reaches(session: Session, user_id: uuid.UUID) -> list[Reach]:
     """Where and when somebody may be told: nothing if they are not to be told at all."""
     return [_reach(row) for row in _REACHES_OF_ONE.all(session, user=user_id)]
+
+
+def alarm_reaches(session: Session, user_id: uuid.UUID) -> list[Reach]:
+    """As `reaches`, and also where telling somebody failed before: an alarm is tried anyway."""
+    return [_reach(row) for row in _ALARMS_OF_ONE.all(session, user=user_id)]
 
 
 def _reach(row: Any) -> Reach:
@@ -229,8 +235,12 @@ def postpone(session: Session, pointer_id: uuid.UUID, now: dt.datetime) -> bool:
     reach = next((one for one in mine if one.channel == pointer.channel), None)
     if reach is not None and reach.next_allowed(now) <= now:
         return False
-    if reach is None or _another_is_ahead(session, pointer):
+    another_id = _another_ahead(session, pointer)
+    if reach is None:
         drop(session, pointer_id)
+        return True
+    if another_id is not None:
+        give_way(session, pointer_id, to=another_id)
         return True
     # Noted anew: one that a clock which ran ahead had noted would come up again and again.
     pointer.created_at = min(pointer.created_at, now)
@@ -240,7 +250,25 @@ def postpone(session: Session, pointer_id: uuid.UUID, now: dt.datetime) -> bool:
     return True
 
 
-def _another_is_ahead(session: Session, pointer: Pointer) -> bool:
+def give_way(session: Session, pointer_id: uuid.UUID, *, to: uuid.UUID) -> None:
+    """Has a pointer not go out, since another one says the same. That one goes on where this one
+    ends, as if it had been tried for as long."""
+    pointer = session.get_one(Pointer, pointer_id, populate_existing=True)
+    drop(session, pointer_id)
+    if pointer.tried_at is None:
+        return
+    session.execute(
+        update(Pointer)
+        .where(
+            Pointer.id == to,
+            or_(Pointer.tried_at.is_(None), Pointer.tried_at > pointer.tried_at),
+        )
+        .values(tried_at=pointer.tried_at),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _another_ahead(session: Session, pointer: Pointer) -> uuid.UUID | None:
     query = select(Pointer.id).where(
         Pointer.recipient_id == pointer.recipient_id,
         Pointer.channel == pointer.channel,
@@ -248,4 +276,4 @@ def _another_is_ahead(session: Session, pointer: Pointer) -> bool:
         Pointer.kind != PROOF,
         Pointer.id != pointer.id,
     )
-    return session.scalar(query.limit(1)) is not None
+    return session.scalar(query.limit(1))

@@ -3,10 +3,14 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from portal.accounts.models import Role, User
+from portal.accounts.queries import is_disabled
 from portal.core import clock
 from portal.core.ids import new_id
 from portal.core.inserts import insert_of
@@ -18,6 +22,7 @@ from portal.notifications.models import (
     Fault,
     OptOut,
     Pointer,
+    ProviderState,
     State,
 )
 
@@ -77,30 +82,67 @@ def wording_code(problem: Problem, *, is_own: bool) -> str | None:
 
 
 def is_shut() -> ColumnElement[bool]:
-    """For queries of addresses: that this one must not be used, since it does not work or its
-    owner said STOP."""
+    """For queries of addresses: that this one is not used, since it does not work or its owner
+    said STOP. Alarms are tried there all the same, unless `is_stopped`."""
     broken = exists().where(
         ContactProblem.user_id == Address.user_id,
         ContactProblem.channel == Address.channel,
         or_(*(ContactProblem.code == code for code in SHUTTING)),
         ContactProblem.resolved_at.is_(None),
     )
-    return or_(broken, _is_stopped())
+    return or_(broken, is_stopped())
 
 
-def _is_stopped() -> ColumnElement[bool]:
+def is_stopped() -> ColumnElement[bool]:
+    """For queries of addresses: that its owner said STOP."""
     return exists().where(OptOut.lookup == Address.lookup, OptOut.channel == Address.channel)
 
 
 def stopped_channels(session: Session, user_id: uuid.UUID) -> set[Channel]:
     """Where somebody's address is bound by a STOP."""
     return set(
-        session.scalars(select(Address.channel).where(Address.user_id == user_id, _is_stopped()))
+        session.scalars(select(Address.channel).where(Address.user_id == user_id, is_stopped()))
     )
 
 
+class Silence(NamedTuple):
+    """A confirmed address of somebody at which nothing reaches them."""
+
+    user_id: uuid.UUID
+    channel: Channel
+    is_stopped: bool
+
+    @property
+    def wording_code(self) -> str:
+        """The code of the words for its owner."""
+        is_text = self.channel is Channel.SMS
+        return "my_sms_stopped" if self.is_stopped and is_text else f"my_{self.channel.value}_fails"
+
+
+def _silences() -> Select[uuid.UUID, Channel, bool]:
+    stopped = is_stopped().label("is_stopped")
+    return (
+        select(Address.user_id, Address.channel, stopped)
+        .where(Address.confirmed_at.is_not(None), is_shut())
+        .order_by(Address.user_id, Address.channel)
+    )
+
+
+def silences(session: Session, user_id: uuid.UUID) -> list[Silence]:
+    """Which of somebody's own addresses do not reach them."""
+    rows = session.execute(_silences().where(Address.user_id == user_id))
+    return [Silence(*row) for row in rows]
+
+
+def silences_of_staff(session: Session, clinic_id: uuid.UUID) -> list[Silence]:
+    """Whom of a clinic's staff alarms do not reach, and where."""
+    staff = (User.clinic_id == clinic_id, User.role != Role.CLIENT, ~is_disabled())
+    rows = session.execute(_silences().join(User, User.id == Address.user_id).where(*staff))
+    return [Silence(*row) for row in rows]
+
+
 def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
-    """Makes a task of an address that is dead or has failed three times in a row."""
+    """Makes a task of an address that is dead, or where three in a row did not arrive."""
     pointer = session.get_one(Pointer, pointer_id, populate_existing=True)
     if pointer.kind == PROOF or _is_about_the_past(session, pointer):
         return
@@ -108,7 +150,7 @@ def note_failure(session: Session, pointer_id: uuid.UUID, fault: Fault) -> None:
         _stop_address(session, pointer)
     elif fault is Fault.DEAD:
         open_task(session, pointer, DEAD)
-    elif fault.is_about_the_address and _has_failed_in_a_row(session, pointer):
+    elif _was_in_vain(session, pointer, fault):
         open_task(session, pointer, FAILING)
 
 
@@ -132,6 +174,12 @@ def _is_about_the_past(session: Session, pointer: Pointer) -> bool:
     return since is not None and pointer.sent_at is not None and pointer.sent_at < since
 
 
+def tried_since(session: Session, pointer: Pointer) -> dt.datetime:
+    """When the first try began to reach somebody at the address that they have now."""
+    begun, mended = pointer.tried_at or clock.now(), _trusted_since(session, pointer)
+    return begun if mended is None else max(begun, mended)
+
+
 def _trusted_since(session: Session, pointer: Pointer) -> dt.datetime | None:
     """When this address was proved, or somebody said that it works after all."""
     address = session.get(Address, (pointer.recipient_id, pointer.channel))
@@ -146,22 +194,67 @@ def _trusted_since(session: Session, pointer: Pointer) -> dt.datetime | None:
     return max((one for one in (proved, settled) if one is not None), default=None)
 
 
-def _has_failed_in_a_row(session: Session, pointer: Pointer) -> bool:
-    """Whether the last three that reached an end all failed because of the address."""
-    since = _trusted_since(session, pointer)
-    query = select(Pointer.state, Pointer.fault).where(
+class _Ended(NamedTuple):
+    id: uuid.UUID
+    fault: Fault | None
+    state: State
+    tried_at: dt.datetime
+    sent_at: dt.datetime | None
+
+    @property
+    def is_about_the_address(self) -> bool:
+        return self.fault is not None and self.fault.is_about_the_address
+
+
+def _was_in_vain(session: Session, pointer: Pointer, fault: Fault) -> bool:
+    """Whether a person has to look: three in a row did not arrive, or one that was tried for as
+    long as anything is. What need not be about the address counts if others were reached."""
+    row = _last_in_vain(session, pointer)
+    was_tried_throughout = not fault.is_for_good and pointer.sent_at is None
+    if not row or not (was_tried_throughout or len(row) == FAILURES_IN_A_ROW):
+        return False
+    about_the_address = all(one.is_about_the_address for one in row)
+    return about_the_address or _were_others_reached(session, pointer, row)
+
+
+def _last_in_vain(session: Session, pointer: Pointer) -> list[_Ended]:
+    """The last tellings that ended, as far back as none of them arrived, the latest first. What
+    gave way to a newer one has not ended: that one goes on for it."""
+    columns = (Pointer.id, Pointer.fault, Pointer.state, Pointer.tried_at, Pointer.sent_at)
+    query = select(*columns).where(
         Pointer.recipient_id == pointer.recipient_id,
         Pointer.channel == pointer.channel,
         Pointer.kind != PROOF,
-        Pointer.state.in_((State.SENT, State.DELIVERED, State.FAILED)),
+        Pointer.tried_at.is_not(None),
+        or_(
+            Pointer.state.in_((State.SENT, State.DELIVERED, State.FAILED)),
+            and_(Pointer.state == State.DROPPED, Pointer.sent_at.is_not(None)),
+        ),
     )
+    since = _trusted_since(session, pointer)
     if since is not None:
-        query = query.where(Pointer.tried_at >= since)
-    rows = session.execute(query.order_by(Pointer.id.desc()).limit(FAILURES_IN_A_ROW)).all()
-    return len(rows) == FAILURES_IN_A_ROW and all(
-        row.state is State.FAILED and row.fault is not None and row.fault.is_about_the_address
-        for row in rows
+        # Their last try, which began a minute and a half earlier, is what counts.
+        query = query.where(Pointer.due_at >= since)
+    rows = session.execute(query.order_by(Pointer.id.desc()).limit(FAILURES_IN_A_ROW))
+    ended = (_Ended(one.id, one.fault, one.state, one.tried_at, one.sent_at) for one in rows)
+    return list(takewhile(lambda one: one.state is State.FAILED, ended))
+
+
+def _were_others_reached(session: Session, pointer: Pointer, row: list[_Ended]) -> bool:
+    """Since the first of these was tried. What was taken and lost later shows only where something
+    is known to have arrived."""
+    first = row[-1]
+    if all(one.sent_at is None for one in row):
+        provider = session.get(ProviderState, pointer.channel)
+        worked_at = provider.worked_at if provider else None
+        return worked_at is not None and worked_at > first.tried_at
+    arrived = select(Pointer.id).where(
+        Pointer.id > first.id,
+        Pointer.channel == pointer.channel,
+        Pointer.recipient_id != pointer.recipient_id,
+        Pointer.state == State.DELIVERED,
     )
+    return session.scalar(arrived.limit(1)) is not None
 
 
 def _stop_address(session: Session, pointer: Pointer) -> None:

@@ -11,6 +11,7 @@ from portal.accounts.models import Disablement, User
 from portal.core import clock
 from portal.notifications.models import (
     PROOF,
+    URGENT,
     Address,
     AddressProof,
     Channel,
@@ -20,7 +21,7 @@ from portal.notifications.models import (
     State,
 )
 from portal.notifications.pace import is_left_alone
-from portal.notifications.problems import is_shut
+from portal.notifications.problems import is_shut, is_stopped
 
 # As the index says it, word for word: bound values would match no partial index.
 UNFINISHED = text("pointers.state IN ('pending', 'sending')")
@@ -113,7 +114,11 @@ _ERRAND = (
     .where(
         case(
             (Pointer.kind == PROOF, and_(AddressProof.id == Pointer.cause_id, ~_has_said_stop())),
-            else_=and_(Address.sealed.is_not(None), Pointer.opened_at.is_(None), ~is_shut()),
+            else_=and_(
+                Address.sealed.is_not(None),
+                Pointer.opened_at.is_(None),
+                case((Pointer.kind == URGENT, ~is_stopped()), else_=~is_shut()),
+            ),
         ),
         ~_is_disabled(),
     )

@@ -32,7 +32,7 @@ from portal.notifications.models import (
     Pointer,
     State,
 )
-from portal.notifications.preferences import Reach, reaches
+from portal.notifications.preferences import Reach, alarm_reaches, reaches
 from portal.notifications.queries import due
 
 DELIVER = "portal.notifications.jobs.deliver"
@@ -83,18 +83,20 @@ def point(
 ) -> None:
     """Has a person told that something waits, if this transaction commits, and when they may be.
 
-    Somebody who is about to be told anyway is not told twice. `urgent` waits for no morning, and is
-    for staff alone: raises ValueError for a client.
+    Somebody who is about to be told anyway is not told twice. `urgent` waits for no morning, goes
+    even where something failed before, and is for staff alone: raises ValueError for a client.
     """
-    point_each(
-        session,
-        reaches(session, recipient_id),
-        clinic_id=clinic_id,
-        kind=kind,
-        cause_kind=cause_kind,
-        cause_id=cause_id,
-        urgent=urgent,
-    )
+    reached = (alarm_reaches if urgent else reaches)(session, recipient_id)
+    if urgent and not all(reach.role.is_staff for reach in reached):
+        raise ValueError("only staff are told at any hour")
+    now = clock.now()
+    for reach in reached:
+        add(
+            session,
+            Telling(clinic_id, reach.user_id, reach.channel, cause_kind, cause_id),
+            kind=URGENT if urgent else kind,
+            due_at=now if urgent else reach.next_allowed(now),
+        )
 
 
 def point_each(
@@ -105,18 +107,15 @@ def point_each(
     kind: str,
     cause_kind: str,
     cause_id: uuid.UUID,
-    urgent: bool = False,
 ) -> None:
-    """As `point`, for several ways and people at once, such as a Circle's."""
+    """As `point`, for several ways and people at once, such as a Circle's; never an alarm."""
     now = clock.now()
     for reach in reached:
-        if urgent and not reach.role.is_staff:
-            raise ValueError("only staff are told at any hour")
         add(
             session,
             Telling(clinic_id, reach.user_id, reach.channel, cause_kind, cause_id),
-            kind=URGENT if urgent else kind,
-            due_at=now if urgent else reach.next_allowed(now),
+            kind=kind,
+            due_at=reach.next_allowed(now),
         )
 
 

@@ -38,6 +38,7 @@ WORDS = {
     "too_many_guardians": _("There are enough of them here. Remove one first."),
     "my_email_fails": _("We could not reach your mail address. Please check it here."),
     "my_sms_fails": _("We could not reach your phone. Please check the number here."),
+    "my_sms_stopped": _("You said STOP to our texts. No alarm reaches you by text."),
     "their_email_fails": _("We could not reach them by mail. Ask for another address."),
     "their_sms_fails": _("We could not reach their phone. Ask for another number."),
     "their_notes_unopened": _("They opened none of our last notes. Please try another way."),

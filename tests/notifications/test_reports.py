@@ -96,7 +96,7 @@ def test_an_outage_behind_the_provider_is_tried_again_and_blames_nobody(
     for number in range(1, 4):
         if provider.name == "gateway":
             gateway.body = b'{"id": "SM1-%d"}' % number
-        how = {"ErrorCode": "30008"} if provider.name == "twilio" else {}
+        how = {"ErrorCode": "30008"} if provider.name == "twilio" else {"reason": "outage"}
         provider.report(latest(desk), "failed", **how)
         assert latest(desk).state is State.SENDING
         assert latest(desk).due_at > desk.hands.now

@@ -8,9 +8,9 @@ patience, with Retry-After; any other answer means that the settings are wrong.
 
 In: a POST of JSON, signed. `X-Signature: t=SECONDS,v1=HEX`, where HEX is HMAC-SHA256 under the
 shared secret over `SECONDS.PATH.BODY`; SECONDS (since 1970) may be five minutes off. Reports are
-`{"key" or "id", "status": "delivered" | "failed" | …, "reason": "no_such_number" | "refused" | …}`,
-texts are `{"from", "text"}`, and the answer to a text is `{"reply": TEXT or null}`. The same
-signature counts once: whoever tries again signs again.
+`{"key" or "id", "status": "delivered" | "failed" | …, "reason": "no_such_number" | "outage" | …}`:
+only after "outage" is the same text sent again. Texts are `{"from", "text"}`, and the answer to a
+text is `{"reply": TEXT or null}`. The same signature counts once: whoever tries again signs again.
 """
 
 import hmac
@@ -44,6 +44,7 @@ _REASONS = {
     "refused": Fault.REFUSED,
     "unreachable": Fault.REFUSED,
     "opted_out": Fault.OPTED_OUT,
+    "outage": Fault.BROKEN,
 }
 _OUTCOMES = {"delivered": Outcome.DELIVERED, "failed": Outcome.FAILED}
 
@@ -136,7 +137,7 @@ def read_report(call: Call) -> Report:
         pointer_id=as_id(content.get("key")),
         ref=as_reference(content.get("id")),
         outcome=outcome,
-        fault=_REASONS.get(str(content.get("reason")), Fault.BROKEN) if has_failed else None,
+        fault=_REASONS.get(str(content.get("reason")), Fault.REFUSED) if has_failed else None,
         code="sms_failed_later" if has_failed else None,
     )
 

@@ -40,6 +40,7 @@ _FAULTS = {
     21217: Fault.DEAD,  # not a valid number
     21614: Fault.DEAD,  # not a mobile number
     21635: Fault.DEAD,  # a landline
+    21408: Fault.REFUSED,  # texts to this country are not turned on
     21610: Fault.OPTED_OUT,
     21612: Fault.REFUSED,  # cannot be reached from this sender
     21617: Fault.OURS,  # longer than a text may be
@@ -51,7 +52,9 @@ _FAULTS = {
     30004: Fault.REFUSED,  # blocked
     30005: Fault.DEAD,  # unknown number
     30006: Fault.DEAD,  # landline
+    30007: Fault.REFUSED,  # filtered on the way
     30008: Fault.BROKEN,  # unknown error
+    30034: Fault.REFUSED,  # the sender is not registered for this country
 }
 _OUTCOMES = {
     "delivered": Outcome.DELIVERED,
@@ -213,7 +216,8 @@ def read_report(call: Call) -> Report:
         pointer_id=as_id(parse_qs(urlsplit(call.url).query).get("p", [""])[0]),
         ref=as_reference(_field(call, "MessageSid")),
         outcome=outcome,
-        fault=_FAULTS.get(code, Fault.BROKEN) if has_failed else None,
+        # It took the text: what is on no list is not a reason to send the same text again.
+        fault=_FAULTS.get(code, Fault.REFUSED) if has_failed else None,
         code=f"twilio_{code}" if has_failed else None,
     )
 

@@ -7,11 +7,11 @@ from sqlalchemy import bindparam, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
-from portal.caseload.models import CareTeamMember
+from portal.caseload.models import CareTeamMember, Engagement
 from portal.core import audit, clock
 from portal.core.errors import Conflict, NotFound
 from portal.core.statements import Prepared
-from portal.notifications.opening import opened
+from portal.notifications.opening import opened, taken_back
 from portal.threads import queries
 from portal.threads.access import OpenThread, thread_for
 from portal.threads.models import (
@@ -80,12 +80,22 @@ def take_back(session: Session, person: Person, thread_id: uuid.UUID, seq: int) 
         raise Conflict(reason="already_opened")
     message.taken_back_at = clock.now()
     session.flush()
-    _count_anew(session, thread)
+    if _count_anew(session, thread) <= thread.opened_by_other_seq:
+        for user_id in _other_side(session, thread):
+            taken_back(session, user_id, "thread", thread_id)
     audit.note(session, person.clinic_id, person.id, "message:take_back", thread_id, str(seq))
 
 
-def _count_anew(session: Session, thread: OpenThread) -> None:
-    """An answer that was taken back is none: whoever waited for it waits again."""
+def _other_side(session: Session, thread: OpenThread) -> list[uuid.UUID]:
+    """Who may have been told of a message, or is about to be."""
+    if thread.side is Side.CLIENT:
+        return [row.id for row in _TEAM.all(session, engagement=thread.engagement_id)]
+    return [session.get_one(Engagement, thread.engagement_id).client_id]
+
+
+def _count_anew(session: Session, thread: OpenThread) -> int:
+    """An answer that was taken back is none: whoever waited for it waits again. The number of the
+    last message of this side that stands."""
     row = session.get_one(Thread, thread.id, populate_existing=True)
     last = _last_standing(session, thread.id, thread.side)
     if thread.side is Side.CLIENT:
@@ -94,6 +104,7 @@ def _count_anew(session: Session, thread: OpenThread) -> None:
         row.last_team_seq = last
     row.waiting_since = _waiting_since(session, row)
     session.flush()
+    return last
 
 
 def _last_standing(session: Session, thread_id: uuid.UUID, side: Side) -> int:

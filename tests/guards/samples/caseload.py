@@ -43,6 +43,7 @@ CONTACT: dict[str, Any] = {
     "client": SimpleNamespace(name="Rosa Delgado", url="/c/1"),
     "standing": SimpleNamespace(
         places=["Mail", "Text message"],
+        is_silent=False,
         is_held=False,
         is_unanswered=False,
         wants_none=False,
@@ -66,22 +67,27 @@ PAGES: Samples = {
         "caseload/index.html",
         {
             "person": CLINICIAN,
+            "unreachable": [{"words": "We could not reach your phone.", "url": "/notices"}],
             "sheet_url": "/work/sheet",
             "progress_url": "/work/progress",
             "rows": [
                 SimpleNamespace(
                     url="/c/1",
                     name="Rosa Delgado",
+                    since=START,
+                    how_long="2 days",
                     waiting_since=START,
-                    waiting_text="Waiting",
+                    not_reached=[],
                     last_at=START,
                     team="Dana Reyes, Sam Okafor",
                 ),
                 SimpleNamespace(
                     url="/c/2",
                     name=LONG_NAME,
+                    since=START,
+                    how_long="4 hours",
                     waiting_since=None,
-                    waiting_text="",
+                    not_reached=["They opened none of our last notes. Please try another way."],
                     last_at=START,
                     team="Dana Reyes",
                 ),
@@ -141,6 +147,7 @@ PAGES: Samples = {
             "typed": "555",
             "standing": SimpleNamespace(
                 places=[],
+                is_silent=True,
                 is_held=True,
                 is_unanswered=False,
                 wants_none=False,

@@ -44,6 +44,9 @@ PAGES: Samples = {
         "home/delivery.html",
         {
             "person": ADMINISTRATOR,
+            "not_reached": [
+                {"name": LONG_NAME, "url": "/p/2", "places": ["Not reached by mail", "By phone"]}
+            ],
             "channels": [
                 SimpleNamespace(
                     name="Mail",
@@ -51,7 +54,7 @@ PAGES: Samples = {
                     is_wrong=False,
                     until=None,
                     code=None,
-                    rows=[("Due now", 3), ("Overdue by", "12 minutes")],
+                    rows=[("Due now", 3, False), ("The oldest", "12 minutes", True)],
                     reasons=(("smtp_451", 2),),
                 ),
                 SimpleNamespace(
@@ -60,7 +63,7 @@ PAGES: Samples = {
                     is_wrong=True,
                     until=START,
                     code="twilio_20003",
-                    rows=[("Due now", 0)],
+                    rows=[("Due now", 0, False)],
                     reasons=(),
                 ),
             ],
@@ -79,6 +82,7 @@ PAGES: Samples = {
                     state="",
                     since=START,
                     url="/p/1",
+                    not_reached=[],
                 ),
                 SimpleNamespace(
                     name=LONG_NAME,
@@ -87,8 +91,10 @@ PAGES: Samples = {
                     state="off",
                     since=START,
                     url="/p/2",
+                    not_reached=["Not reached by mail", "Not reached by phone"],
                 ),
             ],
+            "unreachable": [{"words": "We could not reach your phone.", "url": "/notices"}],
             "invite_url": "/people",
             "name": "",
             "role": "clinician",

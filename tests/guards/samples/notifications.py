@@ -18,6 +18,10 @@ NOTICES: dict[str, Any] = {
         SimpleNamespace(channel="email", hint="r…@example.org", waiting=None, is_stopped=False),
         SimpleNamespace(channel="sms", hint="…17", waiting="…42", is_stopped=True),
     ],
+    "silent": {"sms"},
+    "unreachable": [
+        {"words": "We could not reach your mail address. Please check it here.", "url": "#email"}
+    ],
     "typed": {},
     "choice": SimpleNamespace(
         contact="pointers",
