@@ -1,5 +1,6 @@
 """Where given work stands: what it comes to, what waits in it, and who is told."""
 
+import datetime as dt
 import uuid
 from dataclasses import replace
 
@@ -133,11 +134,23 @@ def withdraw(session: Session, keyring: Keyring, person: Person, work_id: uuid.U
 
 
 def see(
-    session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, step_id: str
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work_id: uuid.UUID,
+    step_id: str,
+    shown: dt.datetime | None,
 ) -> None:
-    """Somebody of the care team has seen the answer that called for them. Raises NotFound."""
+    """Somebody of the care team has seen the answer that called for them.
+
+    `shown`: when the last one called that their page showed. Raises NotFound, or Conflict if
+    another one has called since.
+    """
     work = team_work_for(session, keyring, person, work_id, to_write=True)
-    note_seen(session, work.id, step_of(work, step_id).id)
+    mark = queries.progress(session, work).marks[step_of(work, step_id).id]
+    if mark.call not in (None, shown):
+        raise Conflict(reason="called_again")
+    note_seen(session, work.id, step_id)
     count_waiting(session, work)
     audit.note(session, person.clinic_id, person.id, "step:see", work.id, step_id)
 
