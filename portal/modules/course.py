@@ -29,6 +29,8 @@ FOLLOWS: Mapping[State, frozenset[State]] = {
     State.EXPIRED: frozenset({State.ASSIGNED}),
 }
 OVER = frozenset({State.COMPLETED, *_PUT_AWAY})
+# Somebody has read all of it, or nobody is asked to any more.
+READ_OR_OVER = OVER | {State.FEEDBACK_GIVEN}
 # The client can answer: nothing is in the clinician's hands as a whole, and nothing is over.
 ANSWERABLE = frozenset({State.ASSIGNED, State.OPENED, State.IN_PROGRESS, State.REVISION_ASKED})
 

@@ -211,9 +211,10 @@ def _says(work: OpenWork, place: Place, found: Progress, *, may_answer: bool) ->
 
 def _says_of_sent(work: OpenWork, step: Step, found: Progress) -> str:
     mark, day = found.marks[step.id], reading_day(work, found.endings[step.id].at)
-    if mark.is_waiting and day:
+    is_waiting = mark.is_waiting and work.state not in (State.FEEDBACK_GIVEN, State.COMPLETED)
+    if is_waiting and day:
         return _("Sent. Your counsellor reads it on %(day)s.", day=day)
-    if mark.is_waiting:
+    if is_waiting:
         return _("Sent. Your counsellor reads it.")
     return str(STATES["feedback_given"] if mark.is_read else wording.say("step_done"))
 

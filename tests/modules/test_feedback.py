@@ -154,7 +154,7 @@ def test_one_word_to_a_worksheet_is_all(cast: Cast, dana: Person, ruth: Person) 
     assert stories.history(cast, work)[-1] == "feedback_given"
 
 
-def finish(cast: Cast, browser: Browser, work: uuid.UUID) -> int:
+def finish(browser: Browser, work: uuid.UUID) -> int:
     form = browser.page.text.partition(f'action="{url_of(work)}/all"')[2]
     number = form.partition('name=based_on value="')[2].partition('"')[0]
     return browser.post(f"{url_of(work)}/all", based_on=number or "0").status_code
@@ -163,35 +163,44 @@ def finish(cast: Cast, browser: Browser, work: uuid.UUID) -> int:
 def test_a_clinician_says_that_this_is_all(cast: Cast, sent: uuid.UUID, ruth: Person) -> None:
     page = at_the_page(cast, sent)
     assert "That is all" not in page.page.text, "nothing was said yet"
-    assert finish(cast, page, sent) == 409
+    assert finish(page, sent) == 409
     stories.say(cast, ruth, sent, "look")
     page.open(url_of(sent))
     assert '<a href="#that-is-all"><mark>' in page.page.text
-    assert finish(cast, page, sent) == 200
+    assert finish(page, sent) == 200
     assert stories.history(cast, sent)[-1] == "feedback_given"
     assert stories.waiting(cast, ruth) is None
     assert "That is all" not in page.page.text
     assert "I have read it. Done." in cast.browser("dana").open(url_of(sent)).text
 
 
-def test_that_is_all_is_not_said_to_what_still_waits_or_was_sent_since(
-    cast: Cast, dana: Person, ruth: Person
-) -> None:
+def test_that_is_all_says_that_the_rest_is_read(cast: Cast, dana: Person, ruth: Person) -> None:
     work = stories.give(cast, gates={"safe": Gate.SOFT})
     for step in stories.WAY:
         stories.send(cast, dana, work, step)
     stories.say(cast, ruth, work, "look")
     page = at_the_page(cast, work)
-    assert "That is all" not in page.page.text, "safe was to be read"
-    stories.say(cast, ruth, work, "safe")
-    page.open(url_of(work))
-    assert "That is all" in page.page.text
-    stories.say(cast, ruth, work, "look", ask_again=True)
-    stories.send(cast, dana, work, "look", stories.LOOK | {"mood": 1})
+    assert '<a href="#safe"><mark>' in page.page.text, "she said that she would read it"
+    assert "Your counsellor reads it." in cast.browser("dana").open(url_of(work)).text
+    assert finish(page, work) == 200
+    assert stories.waiting(cast, ruth) is None
+    assert "Your counsellor reads it." not in cast.browser("dana").open(url_of(work)).text
+
+
+def test_that_is_all_is_not_said_to_what_was_sent_since(
+    cast: Cast, sent: uuid.UUID, dana: Person, ruth: Person
+) -> None:
+    stories.say(cast, ruth, sent, "look")
+    page = at_the_page(cast, sent)
+    stories.say(cast, ruth, sent, "look", ask_again=True)
+    stories.send(cast, dana, sent, "look", stories.LOOK | {"mood": 1})
     with cast.database.writing() as session:
-        states.submit(session, cast.keyring, dana, work)
-    assert finish(cast, page, work) == 409
-    assert stories.history(cast, work)[-1] == "submitted"
+        states.submit(session, cast.keyring, dana, sent)
+    assert finish(page, sent) == 409
+    stories.say(cast, ruth, sent, "look")
+    page.open(url_of(sent))
+    assert finish(page, sent) == 200
+    assert stories.history(cast, sent)[-1] == "feedback_given"
 
 
 def test_that_is_all_is_said_by_the_care_team_alone(

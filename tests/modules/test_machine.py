@@ -112,7 +112,8 @@ class Model:
 
     def waiting_since(self) -> dt.datetime | None:
         waits = [self.called_at] if self.called_at else []
-        if self.state not in OVER or self.state is State.EXPIRED:
+        is_read = self.state in OVER or self.state is State.FEEDBACK_GIVEN
+        if not is_read or self.state is State.EXPIRED:
             waits += self.waiting_for_words()
         if self.state is State.SUBMITTED and self.submitted_at:
             waits.append(self.submitted_at)
@@ -355,7 +356,6 @@ class Work(RuleBasedStateMachine):
         allowed = (
             model.state is State.SUBMITTED
             and self.number == len(model.history)
-            and not model.waiting_for_words()
             and bool(model.said_at and model.submitted_at and model.said_at >= model.submitted_at)
         )
         with refused(unless=allowed), self.cast.database.writing() as session:

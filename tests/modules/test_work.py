@@ -221,7 +221,8 @@ def test_two_misses_tell_the_clinician_and_nobody_asks_again(
 ) -> None:
     stories.send(cast, dana, work, "look", stories.LOOK | {"mood": 9})
     stories.send(cast, dana, work, "plan")
-    stories.say(cast, ruth, work, "plan")
+    for step in ("look", "plan"):
+        stories.say(cast, ruth, work, step)
     nonce = stories.nonce_for(cast, dana, work)
     for _ in range(2):
         stories.report(cast, dana, work, "not_yet", "It rained", nonce)

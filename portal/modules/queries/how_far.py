@@ -154,10 +154,9 @@ def states_of(session: Session, work_id: uuid.UUID) -> list[StateChange]:
 
 
 def number_to_finish(session: Session, work: OpenWork, found: Progress) -> int | None:
-    """The number of the change by which the client sent the whole, if there is nothing left to
-    wait for: something was said to it since, and to all that somebody said they would read. None
-    if there is."""
-    if work.state is not State.SUBMITTED or found.said_at is None or found.waiting_since:
+    """The number of the change by which the client sent the whole, if something was said to it
+    since: then somebody may say that this is all. Else None."""
+    if work.state is not State.SUBMITTED or found.said_at is None:
         return None
     sent = states_of(session, work.id)[-1]
     return sent.seq if found.said_at >= sent.at else None

@@ -149,10 +149,10 @@ def _check_the_link(found: queries.Progress, words: Words) -> None:
 def finish(
     session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, *, seen: int | None
 ) -> None:
-    """Nothing more is to be said to work that was sent as a whole.
+    """All of it is read, and nothing more is to be said to work that was sent as a whole.
 
     `seen`: the number under which it stood there as sent. Raises NotFound, or Conflict if it was
-    sent again since, or something in it still waits for somebody's words.
+    sent again since, or nothing was said to it yet.
     """
     work = team_work_for(session, keyring, person, work_id, to_write=True)
     number = queries.number_to_finish(session, work, queries.progress(session, work))

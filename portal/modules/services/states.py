@@ -20,7 +20,7 @@ from portal.modules.access import (
     team_work_for,
     work_for,
 )
-from portal.modules.course import FOLLOWS, OVER
+from portal.modules.course import FOLLOWS, READ_OR_OVER
 from portal.modules.format.shapes import Step
 from portal.modules.models import (
     Assignment,
@@ -169,7 +169,7 @@ def count_waiting(session: Session, work: OpenWork) -> None:
     found = queries.progress(session, work)
     waits = [found.called_since]
     # What was sent while there was time is read, also when the time is over.
-    if work.state not in OVER or work.state is State.EXPIRED:
+    if work.state not in READ_OR_OVER or work.state is State.EXPIRED:
         waits.append(found.waiting_since)
     if work.state is State.SUBMITTED:
         waits.append(queries.states_of(session, work.id)[-1].at)
