@@ -38,7 +38,7 @@ HEADING = _("This did not work")
 HEADING_NOT_FOUND = _("Not found")
 BY_STATUS = {404: "not_found", 405: "not_allowed", 413: "too_large", 429: "throttled"}
 
-HIDDEN = ("nonce", "after", "subject", "based_on")
+HIDDEN = ("nonce", "after", "subject", "based_on", "called")
 NOTHING: MultiDict[str, str] = MultiDict()
 
 OnRefusal = Callable[[], None]

@@ -13,7 +13,8 @@ from portal.core import clock
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.demo.content import Past, WorkContent, WorkDeed
-from portal.modules import shelf
+from portal.modules import queries, shelf
+from portal.modules.access import team_work_for
 from portal.modules.format.answers import fits
 from portal.modules.models import Ending, Gate, Pace
 from portal.modules.services import answering, feedback, giving, states
@@ -52,8 +53,12 @@ def act(
     nonce = new_nonce(keyring, person.id, work_id)
     if person.is_staff:
         words = feedback.Words(deed.beside, deed.noticed, deed.link, deed.task)
+        found = queries.progress(session, team_work_for(session, keyring, person, work_id))
+        shown = feedback.Shown(
+            found.endings[deed.step].response_seq, found.marks[deed.step].last_called_at
+        )
         feedback.give_feedback(
-            session, keyring, clinic, person, work_id, deed.step, words, nonce=nonce
+            session, keyring, clinic, person, work_id, deed.step, words, shown=shown, nonce=nonce
         )
         return
     states.mark_opened(session, keyring, person, work_id)

@@ -29,6 +29,8 @@ FOLLOWS: Mapping[State, frozenset[State]] = {
     State.EXPIRED: frozenset({State.ASSIGNED}),
 }
 OVER = frozenset({State.COMPLETED, *_PUT_AWAY})
+# Somebody has read all of it, or nobody is asked to any more.
+READ_OR_OVER = OVER | {State.FEEDBACK_GIVEN}
 # The client can answer: nothing is in the clinician's hands as a whole, and nothing is over.
 ANSWERABLE = frozenset({State.ASSIGNED, State.OPENED, State.IN_PROGRESS, State.REVISION_ASKED})
 
@@ -53,7 +55,8 @@ class Standing(enum.StrEnum):
 class StepMark:
     """What is known of one step: how it was last left, and whether that was read since.
 
-    `called_at`: an answer called for somebody then, and nobody has said yet that they came.
+    `called_at`: an answer called for somebody then, and nobody has said yet that they came;
+    `last_called_at`: when one did so last. `spared_at`: since when the step is not for this client.
     """
 
     ending: Ending | None = None
@@ -61,6 +64,13 @@ class StepMark:
     is_unlocked: bool = False
     gate: Gate = Gate.FREE
     called_at: dt.datetime | None = None
+    last_called_at: dt.datetime | None = None
+    spared_at: dt.datetime | None = None
+
+    @property
+    def call(self) -> dt.datetime | None:
+        """The last answer that called for somebody, if nobody has said that they came."""
+        return self.last_called_at if self.called_at else None
 
     @property
     def is_held(self) -> bool:
@@ -104,8 +114,9 @@ class Course:
 
     @property
     def is_worked_through(self) -> bool:
-        """Every step was left behind, one way or the other."""
-        return all(place.standing in (Standing.DONE, Standing.PUT_OFF) for place in self.places)
+        """Every step was left behind, one way or the other, or comes after one that was put off."""
+        left = (Standing.DONE, Standing.PUT_OFF, Standing.LATER)
+        return all(place.standing in left for place in self.places)
 
 
 def course(
@@ -120,9 +131,12 @@ def course(
     """Which steps there are for somebody who answered so, and which of them are open now."""
     places: list[Place] = []
     barrier: Standing | None = None
-    for number, step in enumerate(way(module, answers)):
+    for step in way(module, answers):
         mark = marks.get(step.id, NO_MARK)
-        opens_at = starts_at + (WEEK * number if pace is Pace.WEEKLY else dt.timedelta())
+        if mark.spared_at is not None:
+            continue
+        weeks = len(places) if pace is Pace.WEEKLY else 0
+        opens_at = starts_at + WEEK * weeks
         standing = barrier or _standing(step, mark, is_early=now < opens_at)
         if mark.ending is not None:
             standing = Standing.DONE if mark.ending is Ending.SENT else Standing.PUT_OFF
@@ -142,7 +156,8 @@ def _barrier(mark: StepMark, standing: Standing, pace: Pace) -> Standing | None:
     """What keeps the steps after this one shut."""
     if mark.is_held:
         return Standing.WAITS_FOR_READING
-    if pace is not Pace.FREE and mark.ending is None:
+    is_read_first = mark.gate is Gate.HOLD and mark.ending is Ending.NOT_NOW
+    if pace is not Pace.FREE and (mark.ending is None or is_read_first):
         return Standing.LATER
     if standing is Standing.WAITS_FOR_DAY:
         return Standing.LATER

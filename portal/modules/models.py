@@ -121,7 +121,8 @@ class Gate(enum.StrEnum):
 
 
 class StepTerms(Base):
-    """What was agreed for one step of given work. `opened_at`: a clinician unlocked it.
+    """What was agreed for one step of given work. `opened_at`: a clinician unlocked it;
+    `spared_at`: they decided that it is not for this client, and it is left out.
 
     `called_at`: since when the client's answers call for one of the care team, until one has said
     that they have come; `last_called_at`: when they last did. What was answered is in no column.
@@ -135,6 +136,8 @@ class StepTerms(Base):
     gate: Mapped[Gate] = mapped_column(words(Gate, 10))
     opened_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     opened_at: Mapped[dt.datetime | None]
+    spared_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    spared_at: Mapped[dt.datetime | None]
     called_at: Mapped[dt.datetime | None]
     last_called_at: Mapped[dt.datetime | None]
 

@@ -26,7 +26,7 @@ from portal.modules.format.shapes import (
 )
 from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
-from portal.modules.models import State
+from portal.modules.models import Ending, Gate, State
 from portal.modules.queries import Answered, Progress, Said, Unfit, WorkRow
 from portal.modules.reading_day import reading_day
 from portal.modules.services import giving
@@ -59,11 +59,17 @@ def on_the_whole(
         {
             "by": one.author_name, "at": one.at, "noticed": one.noticed, "task": one.task,
             "goal": one.goal,
-            "link": shown(prompts[one.link], answers.get(one.link)) if one.link in prompts else "",
+            "link": (
+                shown(prompts[one.link], _quoted(one, answers)) if one.link in prompts else ""
+            ),
         }
         for one in said
         if one.noticed or one.task
     ]  # fmt: skip
+
+
+def _quoted(said: Said, answers: Mapping[str, Any]) -> Any:
+    return answers.get(said.link) if said.quoted is queries.NOT_KEPT else said.quoted
 
 
 def step_page(
@@ -105,6 +111,7 @@ def step_page(
         "typed_in": typed_in(session, keyring, last),
         "kept": _kept(step, kept),
         "gate": found.marks[step.id].gate.value,
+        "is_sent": found.marks[step.id].ending is Ending.SENT,
         "reading_day": reading_day(work),
     }
 
@@ -195,12 +202,21 @@ def _says(work: OpenWork, place: Place, found: Progress, *, may_answer: bool) ->
         return ""
     if place.standing is Standing.WAITS_FOR_DAY and place.opens_at:
         return _("From %(day)s", day=day_name(place.opens_at))
-    if place.standing is Standing.DONE and found.marks[place.step.id].is_waiting:
-        day = reading_day(work, found.endings[place.step.id].at)
-        if day:
-            return _("Sent. Your counsellor reads it on %(day)s.", day=day)
-        return _("Sent. Your counsellor reads it.")
+    if place.standing is Standing.DONE:
+        return _says_of_sent(work, place.step, found)
+    if place.standing is Standing.PUT_OFF and found.marks[place.step.id].gate is Gate.HOLD:
+        return _("Put off. The next step opens after this one.")
     return str(wording.say(f"step_{place.standing.value}"))
+
+
+def _says_of_sent(work: OpenWork, step: Step, found: Progress) -> str:
+    mark, day = found.marks[step.id], reading_day(work, found.endings[step.id].at)
+    is_waiting = mark.is_waiting and work.state not in (State.FEEDBACK_GIVEN, State.COMPLETED)
+    if is_waiting and day:
+        return _("Sent. Your counsellor reads it on %(day)s.", day=day)
+    if is_waiting:
+        return _("Sent. Your counsellor reads it.")
+    return str(STATES["feedback_given"] if mark.is_read else wording.say("step_done"))
 
 
 def how_far(work: OpenWork, found: Progress) -> str:

@@ -25,7 +25,6 @@ from portal.core.web import (
 from portal.modules import pages, queries, team_pages
 from portal.modules.access import OpenWork, clients_work_for, load_of, team_work_for, work_for
 from portal.modules.controls import anchor_of
-from portal.modules.course import Standing
 from portal.modules.format.shapes import Step
 from portal.modules.forms import filled_fields, typed_answers, what_is_wrong
 from portal.modules.models import Ending, State
@@ -90,7 +89,9 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
         print_url=pages.print_url(work.id),
         go_on_url=pages.step_url(work.id, going_on.step.id) if going_on and may_answer else None,
         is_begun=found.has_sent,
-        submit_url=_url_if(may_answer and found.has_sent and _is_left(found), work, "submit"),
+        submit_url=_url_if(
+            may_answer and found.has_sent and found.course.is_worked_through, work, "submit"
+        ),
         reading_day=reading_day(work, work.last_at),
         reminder=pages.reminder(db(), work) if may_answer else None,
         ends_at=work.ends_at,
@@ -98,11 +99,6 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
         complete_url=_url_if(work.state is State.FEEDBACK_GIVEN, work, "complete"),
         after=pages.after_step(work, step, found.answers) if step else None,
     )  # fmt: skip
-
-
-def _is_left(found: queries.Progress) -> bool:
-    """Nothing is open any more that was not put off."""
-    return all(place.standing in (Standing.DONE, Standing.PUT_OFF) for place in found.course.places)
 
 
 def _url_if(condition: bool, work: OpenWork, action: str) -> str | None:
@@ -317,7 +313,7 @@ def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:
     try:
         deed()
     except Conflict as conflict:
-        return show_failure(wording.say(str(conflict.details.get("reason", conflict.code))), 409)
+        return show_failure(words_for(conflict), 409)
     return send_to(pages.work_url(work_id))
 
 
@@ -334,7 +330,7 @@ def report(work_id: uuid.UUID, prompt_id: str) -> Response:
     return send_to(url_for("home.index"))
 
 
-def words_for(invalid: Invalid) -> str:
-    code = next((str(one) for name, one in invalid.details.items() if name != "over"), None)
-    over: Any = invalid.details.get("over")
-    return wording.say(code or invalid.code, **({"over": over} if over else {}))
+def words_for(refusal: Invalid | Conflict) -> str:
+    code = next((str(one) for name, one in refusal.details.items() if name != "over"), None)
+    over: Any = refusal.details.get("over")
+    return wording.say(code or refusal.code, **({"over": over} if over else {}))

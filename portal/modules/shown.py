@@ -55,11 +55,16 @@ def _as_choice(answer: Any) -> str:
 
 
 def _row(prompt: Rows, row: Mapping[str, Any]) -> str:
-    return " · ".join(
-        f"{say(column.label)} {told}"
+    return " · ".join(f"{label} {told}" for label, told in cells(prompt, row))
+
+
+def cells(prompt: Rows, row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was filled in of a row, each with its column's label."""
+    return [
+        (say(column.label), told)
         for column in prompt.columns
         if (told := shown(column, row.get(column.id)))
-    )
+    ]
 
 
 def choices(question: Question) -> list[tuple[str, str]]:

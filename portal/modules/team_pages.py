@@ -18,12 +18,12 @@ from portal.modules import own, pages, queries, shelf
 from portal.modules.access import OpenWork
 from portal.modules.author_pages import module_row, order_of
 from portal.modules.blocks import beside
-from portal.modules.course import ANSWERABLE, OVER
-from portal.modules.format.shapes import ModuleFile, Plan, Question, SafetyGate, Step
+from portal.modules.course import ANSWERABLE, OVER, StepMark
+from portal.modules.format.shapes import ModuleFile, Plan, Question, Rows, SafetyGate, Step
 from portal.modules.goals import goals_beside
 from portal.modules.models import Ending, State
 from portal.modules.queries import Answered, Kept, Progress, Said
-from portal.modules.shown import answer_rows, say, shown
+from portal.modules.shown import answer_rows, cells, say, shown
 from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
 
 LONGEST_LINK = 60
@@ -39,7 +39,7 @@ def work_page(
     problem: str | None = None,
     typed: tuple[str, Typed] | None = None,
 ) -> dict[str, Any]:
-    """The work with its answers. `typed`: for which step feedback was typed that did not pass."""
+    """The work with its answers. `typed`: for which step something was sent that did not pass."""
     found = queries.progress(session, work)
     seen = Seen(session, keyring, work, found)
     said = queries.feedback_on(session, keyring, work)
@@ -47,6 +47,7 @@ def work_page(
     tasks = queries.homework_of(session, work.vault, [work.id])
     url, words = pages.work_url(work.id), dict([typed] if typed else [])
     kept = queries.kept_beside(session, person, work)
+    number = queries.number_to_finish(session, work, found)
     return {
         "title": say(work.module.title),
         "client_name": engagement.client_name,
@@ -54,14 +55,16 @@ def work_page(
         "state_says": TEAM_STATES[work.state.value],
         "waiting_since": work.waiting_since,
         "read_on": weekdays(language())[work.read_weekday] if work.read_weekday is not None else "",
-        "waiting_at": _waiting_at(work, found),
+        "waiting_at": _waiting_at(work, found, can_finish=number is not None),
         "homework": [_task(work, task) for task in tasks],
         "seen_url": f"{url}/seen" if any(task.missed_at for task in tasks) else None,
         "steps": [
             _step(seen, step, said, words.get(step.id), kept.get(step.id))
             | {"nonce": str(new_nonce(keyring, person.id, work.id))}
             for step in work.module.steps
-            if found.course.of(step.id) or step.id in found.endings
+            if found.course.of(step.id)
+            or step.id in found.endings
+            or found.marks[step.id].spared_at
         ],
         "print_url": pages.print_url(work.id),
         "may_ask_again": work.state is State.SUBMITTED,
@@ -69,16 +72,20 @@ def work_page(
         "again_url": f"{url}/again" if work.state is State.EXPIRED else None,
         "complete_url": f"{url}/complete" if work.state is State.FEEDBACK_GIVEN else None,
         "withdraw_url": f"{url}/withdraw" if work.state not in OVER else None,
+        "finish_url": f"{url}/all" if number is not None else None,
+        "finish_number": number,
         "problem": problem,
+        "problem_at": typed[0] if typed else None,
     }
 
 
-def _waiting_at(work: OpenWork, found: Progress) -> str:
-    """The first step that somebody has to look at; the work's first if it waits as a whole."""
+def _waiting_at(work: OpenWork, found: Progress, *, can_finish: bool) -> str:
+    """The first step that somebody has to look at; if it waits as a whole, the work's first, or
+    where one says that this is all."""
     steps = (step.id for step in work.module.steps)
     return next(
         (one for one in steps if found.marks[one].is_waiting or found.marks[one].called_at),
-        work.module.steps[0].id,
+        "that-is-all" if can_finish else work.module.steps[0].id,
     )
 
 
@@ -151,8 +158,11 @@ def _step(
         "at": found.endings[step.id].at if step.id in found.endings else None,
         "typed_in": seen.typed_in(step.id),
         "unlock_url": f"{url}/open" if step.clinician_unlocks and not mark.is_unlocked else None,
+        "spare_url": f"{url}/spare" if _may_be_spared(work, step, mark) else None,
+        "spared_at": mark.spared_at,
         "unlock_note": say(step.unlock_note),
         "called_at": mark.called_at,
+        "called": mark.call.isoformat() if mark.call else "",
         "gates": _gates(step, found) if mark.called_at else [],
         "see_url": f"{url}/seen",
         "whole": pages.on_the_whole(work, said, seen.answers),
@@ -160,6 +170,7 @@ def _step(
         "kept_at": kept.at if kept and is_sent else None,
         "kept_url": f"{url}/kept",
         "sheet_url": f"{url}/sheet" if work.state in ANSWERABLE else None,
+        "based_on": found.endings[step.id].response_seq if is_sent else 0,
         "rows": _rows(seen, step, said, words) if is_sent else [],
         "links": _links(seen, step),
         "is_read": mark.is_read,
@@ -167,6 +178,11 @@ def _step(
         "task": words.get("s.task", ""),
         "link": words.get("s.link", ""),
     }
+
+
+def _may_be_spared(work: OpenWork, step: Step, mark: StepMark) -> bool:
+    is_shut = step.clinician_unlocks and not mark.is_unlocked and mark.ending is None
+    return is_shut and mark.spared_at is None and work.state not in OVER
 
 
 def _gates(step: Step, found: Progress) -> list[dict[str, str]]:
@@ -182,7 +198,8 @@ def _rows(seen: Seen, step: Step, said: list[Said], typed: Typed) -> list[dict[s
     """What was sent, what it was when somebody last read it, and what else was said."""
     until_sent, sent_seq = seen.until_sent(step.id), seen.found.endings[step.id].response_seq
     now = _numbered(until_sent, sent_seq)
-    read_seq = max((one.response_seq for one in said if one.response_seq < sent_seq), default=None)
+    read = (*(one.response_seq for one in said), _number(typed.get("based_on")))
+    read_seq = max((one for one in read if 0 < one < sent_seq), default=None)
     before = None if read_seq is None else _numbered(until_sent, read_seq)
     rivals = seen.rivals(step.id)
     return [
@@ -190,6 +207,7 @@ def _rows(seen: Seen, step: Step, said: list[Said], typed: Typed) -> list[dict[s
             "id": question.id,
             "label": say(question.label),
             "text": shown(question, now.get(question.id)) or "–",
+            "table": _table(question, before, now),
             "before": _before(question, before, now),
             "other": _others(question, rivals, now),
             "said": beside(said, question.id),
@@ -199,14 +217,37 @@ def _rows(seen: Seen, step: Step, said: list[Said], typed: Typed) -> list[dict[s
     ]
 
 
+def _number(typed: Any) -> int:
+    """Of the answers that a page showed on which somebody typed; 0 if it is not known."""
+    return int(typed) if str(typed).isdecimal() else 0
+
+
+def _table(
+    question: Question, before: dict[str, Any] | None, now: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a table; `is_new`: it was not there, or not so, when somebody last read it."""
+    if not isinstance(question, Rows):
+        return []
+    known = None if before is None else before.get(question.id) or []
+    return [
+        {"cells": cells(question, row), "is_new": known is not None and row not in known}
+        for row in now.get(question.id) or []
+    ]
+
+
 def _numbered(found: list[Answered], seq: int) -> dict[str, Any]:
     return next((one.answers or {} for one in found if one.seq == seq), {})
 
 
 def _before(question: Question, before: dict[str, Any] | None, now: dict[str, Any]) -> str | None:
-    """What was answered when feedback was last given, if it has changed since."""
+    """What was answered when feedback was last given, if it has changed since; of a table, the
+    rows that are not so any more."""
     if before is None or before.get(question.id) == now.get(question.id):
         return None
+    if isinstance(question, Rows):
+        kept = now.get(question.id) or []
+        gone = [row for row in before.get(question.id) or [] if row not in kept]
+        return shown(question, gone) or None
     return shown(question, before.get(question.id)) or "–"
 
 
@@ -234,7 +275,8 @@ def _links(seen: Seen, step: Step) -> list[dict[str, str]]:
         mark = found.marks[earlier.id]
         for row in answer_rows(earlier, answers) if mark.ending is Ending.SENT else []:
             text = f"{row['label']} {row['text']}".replace("\n", " ")
-            links.append({"id": row["id"], "text": _short(text)})
+            seq = found.endings[earlier.id].response_seq
+            links.append({"id": f"{row['id']}.{seq}", "text": _short(text)})
     return links
 
 

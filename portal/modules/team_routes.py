@@ -8,9 +8,8 @@ from flask import Response, request
 
 from portal.accounts.browser import clinic, kept_for, person, rescued_by
 from portal.caseload.access import engagement_for_team
-from portal.core import audit, clock, wording
+from portal.core import audit, clock
 from portal.core.errors import Conflict, Invalid, NotFound
-from portal.core.failures import show_failure
 from portal.core.ids import short
 from portal.core.nonces import new_nonce
 from portal.core.web import db, installation, page, send_to, unit
@@ -20,9 +19,9 @@ from portal.modules.clinic_progress import tallies
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import Gate, Pace
 from portal.modules.own import own_module_for
-from portal.modules.routes import bp, do, nonce_of_form, words_for
+from portal.modules.routes import bp, do, nonce_of_form, note_opening, number_of, words_for
 from portal.modules.services import feedback, giving, homework, keeping, states
-from portal.modules.services.feedback import Words
+from portal.modules.services.feedback import Shown, Words
 from portal.modules.services.giving import Terms
 from portal.safety.words import cleaned
 
@@ -165,31 +164,47 @@ def _typed() -> dict[str, str]:
 @bp.post("/work/<id:work_id>/steps/<step_id>/feedback")
 @rescued_by(rescue)
 def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
-    work = team_work_for(db(), installation.keyring, person(), work_id)
     try:
         feedback.give_feedback(
             db(), installation.keyring, clinic(), person(), work_id, step_id, _words(),
-            nonce=nonce_of_form(), ask_again=request.form.get("action") == "ask",
+            shown=_shown(), nonce=nonce_of_form(), ask_again=request.form.get("action") == "ask",
         )  # fmt: skip
     except Invalid as invalid:
-        context = team_pages.work_page(
-            db(), installation.keyring, person(), work,
-            problem=words_for(invalid), typed=(step_id, request.form),
-        )  # fmt: skip
-        return page("modules/team.html", status=422, **context)
+        return _look_again(work_id, step_id, words_for(invalid), 422)
     except Conflict as conflict:
-        return show_failure(wording.say(str(conflict.details.get("reason", conflict.code))), 409)
+        return _look_again(work_id, step_id, words_for(conflict), 409)
     return send_to(pages.work_url(work_id))
+
+
+def _look_again(work_id: uuid.UUID, step_id: str, problem: str, status: int) -> Response:
+    """The page as it is now, with what was typed in its boxes."""
+    work = team_work_for(db(), installation.keyring, person(), work_id)
+    note_opening(work)
+    context = team_pages.work_page(
+        db(), installation.keyring, person(), work,
+        problem=problem, typed=(states.step_of(work, step_id).id, request.form),
+    )  # fmt: skip
+    return page("modules/team.html", status=status, **context)
+
+
+def _shown() -> Shown:
+    return Shown(request.form.get("based_on", type=number_of), _called_at())
+
+
+def _called_at() -> dt.datetime | None:
+    return request.form.get("called", type=dt.datetime.fromisoformat)
 
 
 def _words() -> Words:
     form = request.form
     beside = {name[2:]: cleaned(text) for name, text in form.items() if name.startswith("f.")}
+    link, _dot, seq = form.get("s.link", "").partition(".")
     return Words(
         beside,
-        cleaned(form.get("s.noticed", "")),
-        form.get("s.link", ""),
-        cleaned(form.get("s.task", "")),
+        noticed=cleaned(form.get("s.noticed", "")),
+        link=link,
+        link_seq=int(seq) if seq.isdecimal() else None,
+        task=cleaned(form.get("s.task", "")),
     )
 
 
@@ -200,9 +215,27 @@ def unlock(work_id: uuid.UUID, step_id: str) -> Response:
     )
 
 
+@bp.post("/work/<id:work_id>/steps/<step_id>/spare")
+def spare(work_id: uuid.UUID, step_id: str) -> Response:
+    return do(work_id, lambda: giving.spare(db(), installation.keyring, person(), work_id, step_id))
+
+
 @bp.post("/work/<id:work_id>/steps/<step_id>/seen")
 def see(work_id: uuid.UUID, step_id: str) -> Response:
-    return do(work_id, lambda: states.see(db(), installation.keyring, person(), work_id, step_id))
+    try:
+        states.see(db(), installation.keyring, person(), work_id, step_id, _called_at())
+    except Conflict as conflict:
+        return _look_again(work_id, step_id, words_for(conflict), 409)
+    return send_to(pages.work_url(work_id))
+
+
+@bp.post("/work/<id:work_id>/all")
+def finish(work_id: uuid.UUID) -> Response:
+    seen = request.form.get("based_on", type=number_of)
+    return do(
+        work_id,
+        lambda: feedback.finish(db(), installation.keyring, person(), work_id, seen=seen),
+    )
 
 
 @bp.post("/work/<id:work_id>/withdraw")

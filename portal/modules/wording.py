@@ -63,6 +63,18 @@ WORDS = {
     "answers_missing": _("Nothing is lost. Something is still open:"),
     "work_shut": _("Your answers are saved. They cannot be sent now."),
     "work_moved_on": _("This has changed since you opened the page. Please look again."),
+    "answered_again": _(
+        "Your client has answered again since you opened the page. Nothing was sent. Your words "
+        "are still in the boxes."
+    ),
+    "called_again": _(
+        "Your client has answered a safety question since you opened the page. Please read it "
+        "first. What you typed is still here."
+    ),
+    "cannot_ask_again": _(
+        "Your client cannot be asked to look again now. Nothing was sent. Your words are still in "
+        "the boxes."
+    ),
     "start_missing": _("Please choose a day to begin."),
     "end_too_early": _("The last day must come after the first, and not have passed."),
     "reminder_does_not_fit": _("Please choose a day and an hour from the list."),

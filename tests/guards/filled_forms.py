@@ -106,12 +106,14 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "modules.begin_first": _nonce(world, role, ids, "engagement_id"),
         "modules.complete": {},
         "modules.report": {"action": "done"} | _nonce(world, role, ids, "work_id"),
-        "modules.give_feedback": {"s.noticed": "typed words", "action": "send"}
+        "modules.give_feedback": {"s.noticed": "typed words", "based_on": "1", "action": "send"}
         | _nonce(world, role, ids, "work_id"),
         "modules.enter_sheet": answers
         | {"written": "2026-03-02", "action": "save"}
         | _nonce(world, role, ids, "work_id"),
         "modules.unlock": {},
+        "modules.spare": {},
+        "modules.finish": {"based_on": "4"},
         "modules.see": {},
         "modules.give_again": {},
         "modules.skip": {},

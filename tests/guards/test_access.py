@@ -122,6 +122,7 @@ POST /work/<id:work_id>/complete                         in    409  409  409  40
 POST /work/<id:work_id>/homework/<prompt_id>             in    303  404  404  404  404 404 404 404
 POST /work/first                                         in    303  404  404  404  -
 POST /work/<id:work_id>/again                            in    404  409  409  404  404 404 404 404
+POST /work/<id:work_id>/all                              in    404  409  409  404  404 404 404 404
 POST /work/<id:work_id>/reminder                         in    303  404  404  404  404 404 404 404
 POST /work/<id:work_id>/skip                             in    303  404  404  404  404 404 404 404
 GET  /work/<id:work_id>/paper                            in    200  200  200  404  404 404 404 404
@@ -133,6 +134,7 @@ POST /work/<id:work_id>/steps/<step_id>/feedback         401   404  303  303  40
 POST /work/<id:work_id>/steps/<step_id>/kept             in    303  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/open             in    404  303  303  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/seen             in    404  303  303  404  404 404 404 404
+POST /work/<id:work_id>/steps/<step_id>/spare            in    404  409  409  404  404 404 404 404
 GET  /work/<id:work_id>/steps/<step_id>/paper            in    200  200  200  404  404 404 404 404
 GET  /work/<id:work_id>/steps/<step_id>/sheet            in    404  200  200  404  404 404 404 404
 POST /work/<id:work_id>/steps/<step_id>/sheet            401   404  303  303  404  404 404 404 404

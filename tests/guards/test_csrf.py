@@ -46,9 +46,12 @@ RESCUED = [
     "/work/<id:work_id>/steps/<step_id>/feedback",
     "/work/<id:work_id>/steps/<step_id>/sheet",
 ]
-# Of given work: one that was not opened yet, one that was read and whose plan failed twice, and one
-# whose time is over.
-STAGES = {"/open": "given", "/complete": "read", "/seen": "read", "/again": "over"}
+# Of given work: one that was not opened yet, one that was sent and to which something was said, one
+# that was read and whose plan failed twice, and one whose time is over.
+STAGES = {
+    "/open": "given", "/spare": "given", "/all": "sent", "/complete": "read", "/seen": "read",
+    "/again": "over",
+}  # fmt: skip
 
 
 def who_may(address: str) -> str:

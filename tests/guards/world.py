@@ -178,6 +178,7 @@ class World(Cast):
                 keeping.keep_for_author(session, self.keyring, work, "first", kept, nonce)
             self.work[client] = work
         self.work["given"] = stories.give(self, source=stories.TWO_STEPS)
+        self.work["sent"] = self._work_that_was_sent()
         self.work["read"] = self._work_that_was_read()
         self.work["over"] = stories.give(self, source=stories.TWO_STEPS, ends_at=clock.now())
         with self.database.writing() as session:
@@ -203,6 +204,16 @@ class World(Cast):
             authoring.put_away(session, self.keyring, luis, self.drafts["iris"], is_away=True)
             authoring.retire(session, self.keyring, luis, self.published["iris"], is_over=True)
 
+    def _work_that_was_sent(self) -> uuid.UUID:
+        """Work of Dana's that she sent, and to which Ruth said something."""
+        dana, ruth = self.person("dana"), self.person("ruth")
+        work = stories.give(self, gates={}, source=stories.TWO_STEPS)
+        stories.unlock(self, ruth, work, "first")
+        stories.send(self, dana, work, "first", {"best": "A walk"})
+        stories.send(self, dana, work, "second", {"more": "No"})
+        stories.say(self, ruth, work, "second")
+        return work
+
     def _work_that_was_read(self) -> uuid.UUID:
         """Work of Dana's that she sent and Ruth read; what she planned did not happen twice."""
         dana, ruth = self.person("dana"), self.person("ruth")
@@ -210,7 +221,8 @@ class World(Cast):
         stories.unlock(self, ruth, work, "first")
         stories.send(self, dana, work, "first", {"act": {"what": "Walk"}})
         stories.send(self, dana, work, "second", {"more": "No"})
-        stories.say(self, ruth, work, "second")
+        for step in ("first", "second"):
+            stories.say(self, ruth, work, step)
         for _ in range(2):
             stories.report(self, dana, work, "not_yet")
         with self.database.writing() as session:

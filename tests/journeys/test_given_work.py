@@ -154,3 +154,5 @@ def _sees_what_changed(clinician: Walker) -> None:
     form.locator("[name='s.noticed']").fill("Better still.")
     form.locator("[value=send]").click()
     clinician.sees("Better still.")
+    clinician.press("That is all")
+    clinician.sees_words("Feedback given")

@@ -19,6 +19,31 @@ from tests.cast import Cast
 LIBRARY = Path(__file__).parent
 CALM = (LIBRARY / "calm-days.md").read_bytes()
 TWO_STEPS = (LIBRARY / "two-steps.md").read_bytes()
+# Calm days, with one more step that stays shut until a clinician opens it.
+WINDOW = b"""
+## window
+
+```step
+title: {en: A decision, es: Una decisi\xc3\xb3n}
+minutes: 4
+feedback: free
+clinician_unlocks: true
+unlock_note: {en: Talk first., es: Hablen antes.}
+```
+
+### try en
+Take your time.
+
+### try es
+T\xc3\xb3mese su tiempo.
+
+```ask
+- {id: hours, type: short, label: {en: How long?, es: \xc2\xbfCu\xc3\xa1nto?}}
+```
+
+## plan
+"""
+WITH_A_WINDOW = CALM.replace(b"\n## plan\n", WINDOW).replace(b"minutes: 12", b"minutes: 16")
 TODAY = clock.now().date()
 GATES = {"safe": Gate.HOLD, "plan": Gate.SOFT}
 LOOK = {"best": "The walk on Tuesday", "mood": 4}
@@ -144,14 +169,36 @@ def say(
     task: str = "",
     ask_again: bool = False,
     nonce: Nonce | None = None,
+    shown: feedback.Shown | None = None,
 ) -> None:
-    words = feedback.Words(beside or {}, noticed, "", task)
+    """Says something on a page that was opened just now, unless told otherwise."""
+    words = feedback.Words(beside or {}, noticed, task=task)
     nonce = nonce or nonce_for(cast, person, work_id)
+    shown = shown or shown_of(cast, person, work_id, step)
     with cast.database.writing() as session:
         feedback.give_feedback(
             session, cast.keyring, cast.clinic, person, work_id, step, words,
-            nonce=nonce, ask_again=ask_again,
+            shown=shown, nonce=nonce, ask_again=ask_again,
         )  # fmt: skip
+
+
+def shown_of(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> feedback.Shown:
+    """What a page of the care team's shows of a step now."""
+    found = progress(cast, person, work_id)
+    ended = found.endings.get(step)
+    return feedback.Shown(ended.response_seq if ended else None, found.marks[step].call)
+
+
+def see(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> None:
+    """Says that they have seen what called for them, on a page that was opened just now."""
+    shown = shown_of(cast, person, work_id, step).called_at
+    with cast.database.writing() as session:
+        states.see(session, cast.keyring, person, work_id, step, shown)
+
+
+def spare(cast: Cast, person: Person, work_id: uuid.UUID, step: str) -> None:
+    with cast.database.writing() as session:
+        giving.spare(session, cast.keyring, person, work_id, step)
 
 
 def feedback_seen(cast: Cast, person: Person, work_id: uuid.UUID) -> list[queries.Said]:

@@ -9,6 +9,7 @@ from portal.core.ids import short
 from portal.modules import shelf
 from tests.cast import Cast
 from tests.modules import stories
+from tests.modules.test_pages import hidden_in
 
 RIVER = {
     "wish": "Feel better", "specific": "Walk to the river", "measured": "Twice a week",
@@ -41,7 +42,7 @@ def say(cast: Cast, work: uuid.UUID, link: str) -> None:
     ruth.open(f"/work/{short(work)}")
     fields: dict[str, Any] = {"s.noticed": "You went out in the rain.", "s.link": link}
     url = f"/work/{short(work)}/steps/look/feedback"
-    ruth.post(url, **fields, nonce=ruth.nonce, action="send")
+    ruth.post(url, **fields, **hidden_in(ruth, "look"), action="send")
     assert ruth.page.status_code == 200
 
 

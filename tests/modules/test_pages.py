@@ -70,14 +70,14 @@ def test_a_client_works_through_it_without_scripts(cast: Cast, work: uuid.UUID) 
     ruth.open(url_of(work))
     assert "The walk on Tuesday" in ruth.page.text
     assert "A walk, A talk" in ruth.page.text
-    assert "Where? At home · How strong? 7" in ruth.page.text
+    assert "<small>Where?</small> At home · <small>How strong?</small> 7" in ruth.page.text
     fields: Fields = {
         "f.alone": "Who could sit with you?",
         "s.noticed": "You named it.",
         "s.link": "best",
     }
     ruth.post(
-        f"{url_of(work, 'safe')}/feedback", nonce=nonce_in(ruth, "safe"), **fields, action="send"
+        f"{url_of(work, 'safe')}/feedback", **hidden_in(ruth, "safe"), **fields, action="send"
     )
     assert "Waiting since" not in cast.browser("ruth").open("/").text
 
@@ -92,12 +92,12 @@ def test_a_client_works_through_it_without_scripts(cast: Cast, work: uuid.UUID) 
     assert "You planned: Walk to the lake" in home.text
 
 
-def nonce_in(browser: Browser, step: str) -> str:
-    """The nonce of the feedback form of one step."""
-    form = browser.page.text.partition(f"/steps/{step}/feedback")[2]
-    found = re.search(r'name=nonce value="([^"]+)"', form)
-    assert found
-    return found[1]
+def hidden_in(browser: Browser, step: str, form: str = "feedback") -> Fields:
+    """What the clinician's page carries along in the form of one step."""
+    inside = browser.page.text.partition(f"/steps/{step}/{form}")[2].partition("</form>")[0]
+    found = dict(re.findall(r'<input type=hidden name=(\w+) value="([^"]*)"', inside))
+    assert found, "there is no such form"
+    return {name: value for name, value in found.items() if name != "csrf_token"}
 
 
 def test_saving_with_htmx_answers_with_a_few_words(cast: Cast, work: uuid.UUID) -> None:
@@ -170,7 +170,7 @@ def test_the_counsellor_sees_first_what_a_safety_question_brought(
     assert "A safety question" in page
     assert "Hard moments" not in page, "it was not sent"
     assert "A safety question" not in dana.open(f"/work/{short(work)}").text
-    ruth.post(f"/work/{short(work)}/steps/safe/seen")
+    ruth.post(f"/work/{short(work)}/steps/safe/seen", **hidden_in(ruth, "safe", "seen"))
     assert "A safety question" not in ruth.open(f"/work/{short(work)}").text
 
 
@@ -414,7 +414,7 @@ def test_feedback_that_came_after_signing_out_is_in_the_boxes_again(
     ruth.open(url_of(work))
     for step, words in (("look", "You looked"), ("safe", "You named it")):
         fields: Fields = {"s.noticed": words, "s.task": "Walk", "csrf_token": "stale"}
-        form = fields | {"nonce": nonce_in(ruth, step), "action": "send"}
+        form = fields | hidden_in(ruth, step) | {"action": "send"}
         url = f"{url_of(work, step)}/feedback"
         late = Browser(cast.app).client.post(url, data=form)
         assert late.status_code == 401
@@ -427,7 +427,7 @@ def test_feedback_that_came_after_signing_out_is_in_the_boxes_again(
     assert ruth.page.text.count("It is in the boxes again.") == 2
     assert "You looked</textarea>" in ruth.page.text
     sent: Fields = {"s.noticed": "You looked", "action": "send"}
-    ruth.post(f"{url_of(work, 'look')}/feedback", nonce=nonce_in(ruth, "look"), **sent)
+    ruth.post(f"{url_of(work, 'look')}/feedback", **hidden_in(ruth, "look"), **sent)
     assert ruth.page.text.count("It is in the boxes again.") == 1, "what is sent waits no more"
     ruth.post(f"{url_of(work, 'safe')}/kept", action="discard")
     assert "You named it" not in ruth.page.text

@@ -8,7 +8,7 @@ import pytest
 from bench.plans import Asked, explain, recorded
 from tests.cast import Cast
 from tests.modules import stories
-from tests.modules.test_pages import LOOK, Fields, fill, nonce_in, url_of
+from tests.modules.test_pages import LOOK, Fields, fill, hidden_in, url_of
 from tests.threads.test_plans import _others
 
 pytestmark = pytest.mark.slow
@@ -37,8 +37,7 @@ def visits(cast: Cast, work: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
             assert browser.open(url).status_code == 200
         yield url, asked
     ruth.open(url_of(work))
-    nonce = nonce_in(ruth, "plan")
-    words: Fields = {"nonce": nonce, "s.noticed": "Yes"}
+    words: Fields = hidden_in(ruth, "plan") | {"s.noticed": "Yes"}
     with recorded(cast.database.engine) as asked:
         ruth.post(f"{url_of(work, 'plan')}/feedback", **words)
     yield "feedback", asked

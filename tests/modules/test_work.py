@@ -13,7 +13,7 @@ from portal.core.ids import new_id
 from portal.modules import queries
 from portal.modules.course import Standing
 from portal.modules.models import Ending, KeptAnswers, Pace, PublishedModule, Response
-from portal.modules.services import homework, keeping, states
+from portal.modules.services import feedback, homework, keeping, states
 from portal.notifications.models import URGENT, Channel, Pointer
 from portal.notifications.services import set_address
 from tests.cast import Cast
@@ -54,6 +54,9 @@ def test_work_goes_from_the_first_look_to_its_end(
     with cast.database.writing() as session:
         states.submit(session, cast.keyring, dana, work)
     stories.say(cast, ruth, work, "plan")
+    with cast.database.writing() as session:
+        number = len(queries.states_of(session, work))
+        feedback.finish(session, cast.keyring, ruth, work, seen=number)
     with cast.database.writing() as session:
         states.complete(session, cast.keyring, dana, work)
     assert stories.history(cast, work) == [
@@ -218,7 +221,8 @@ def test_two_misses_tell_the_clinician_and_nobody_asks_again(
 ) -> None:
     stories.send(cast, dana, work, "look", stories.LOOK | {"mood": 9})
     stories.send(cast, dana, work, "plan")
-    stories.say(cast, ruth, work, "plan")
+    for step in ("look", "plan"):
+        stories.say(cast, ruth, work, step)
     nonce = stories.nonce_for(cast, dana, work)
     for _ in range(2):
         stories.report(cast, dana, work, "not_yet", "It rained", nonce)
@@ -340,8 +344,7 @@ def test_who_was_called_says_that_they_came_and_is_called_again_by_new_answers(
     work = stories.give(cast, gates={})
     stories.send(cast, dana, work, "look")
     stories.save(cast, dana, work, "safe", UNSURE)
-    with cast.database.writing() as session:
-        states.see(session, cast.keyring, ruth, work, "safe")
+    stories.see(cast, ruth, work, "safe")
     stories.save(cast, dana, work, "safe", UNSURE)
     assert stories.waiting(cast, ruth) is None
     stories.save(cast, dana, work, "safe", UNSURE | {"gate": "yes"})

@@ -1,8 +1,15 @@
 """Reading given work: lists, how far it has come, what was answered and what was said to it."""
 
-from portal.modules.queries.feedback import Said, feedback_on, feedback_place
+from portal.modules.queries.feedback import NOT_KEPT, Said, feedback_on, feedback_place
 from portal.modules.queries.homework import Report, Task, homework_of, report_place
-from portal.modules.queries.how_far import Progress, progress, reminder_of, sent, states_of
+from portal.modules.queries.how_far import (
+    Progress,
+    number_to_finish,
+    progress,
+    reminder_of,
+    sent,
+    states_of,
+)
 from portal.modules.queries.kept import (
     WRITTEN_ON,
     Kept,
@@ -34,6 +41,7 @@ from portal.modules.queries.responses import (
 )
 
 __all__ = [
+    "NOT_KEPT",
     "WRITTEN_ON",
     "Answered",
     "Kept",
@@ -56,6 +64,7 @@ __all__ = [
     "latest",
     "merged",
     "name_of",
+    "number_to_finish",
     "progress",
     "reminder_of",
     "report_place",

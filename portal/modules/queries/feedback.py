@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -16,14 +16,18 @@ from portal.modules.access import OpenWork
 from portal.modules.models import Feedback
 from portal.vault.keys import Place, Sealed
 
+# Older feedback points to an earlier answer and has not kept what it was.
+NOT_KEPT: Final = object()
+
 
 def feedback_place(work_id: uuid.UUID, step_id: str, seq: int, author_id: uuid.UUID) -> Place:
     return Place("feedback", f"sealed:{step_id}", work_id, author_id, seq)
 
 
 class Said(NamedTuple):
-    """What a clinician said to a step. `beside`: words by prompt; `link`: an earlier prompt;
-    `goal`: one of the client's goals, in the words it had then."""
+    """What a clinician said to a step. `beside`: words by prompt; `link`: an earlier prompt, and
+    `quoted`: what was answered to it then, or NOT_KEPT; `goal`: one of the client's goals, in the
+    words it had then."""
 
     step_id: str
     seq: int
@@ -33,6 +37,7 @@ class Said(NamedTuple):
     beside: Mapping[str, str]
     noticed: str
     link: str
+    quoted: Any
     goal: str
     task: str
 
@@ -67,7 +72,8 @@ def feedback_on(session: Session, keyring: Keyring, work: OpenWork) -> list[Said
         found.append(
             Said(
                 row.step_id, row.seq, row.response_seq, name, row.given_at,
-                said["beside"], said["noticed"], said["link"], said.get("goal", ""), said["task"],
+                said["beside"], said["noticed"], said["link"], said.get("quoted", NOT_KEPT),
+                said.get("goal", ""), said["task"],
             )
         )  # fmt: skip
     return found

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import (
     Ending,
     Feedback,
-    Gate,
+    State,
     StateChange,
     StepEnding,
     StepTerms,
@@ -31,6 +31,8 @@ _TERMS = Prepared(
         StepTerms.gate,
         StepTerms.opened_at,
         StepTerms.called_at,
+        StepTerms.last_called_at,
+        StepTerms.spared_at,
     ).where(StepTerms.assignment_id == bindparam("work"))
 )
 _ENDINGS = Prepared(
@@ -39,7 +41,11 @@ _ENDINGS = Prepared(
     .order_by(StepEnding.seq)
 )
 _READ = Prepared(
-    select(Feedback.step_id, func.max(Feedback.response_seq).label("seq"))
+    select(
+        Feedback.step_id,
+        func.max(Feedback.response_seq).label("seq"),
+        func.max(Feedback.given_at).label("at"),
+    )
     .where(Feedback.assignment_id == bindparam("work"))
     .group_by(Feedback.step_id)
 )
@@ -47,7 +53,7 @@ _READ = Prepared(
 
 @dataclass(frozen=True)
 class Progress:
-    """How far given work has come."""
+    """How far given work has come. `said_at`: when something was last said to it."""
 
     module: ModuleFile
     latest: dict[str, Answered]
@@ -55,6 +61,7 @@ class Progress:
     endings: dict[str, Any]
     sent_seqs: frozenset[tuple[str, int]]
     course: course.Course
+    said_at: dt.datetime | None
 
     @cached_property
     def answers(self) -> dict[str, Any]:
@@ -72,6 +79,14 @@ class Progress:
         """When the oldest answer came that calls for somebody, and nobody has come yet."""
         return min((m.called_at for m in self.marks.values() if m.called_at), default=None)
 
+    def is_read(self, but: str = "") -> bool:
+        """Something was said to every step that was sent; `but`: to this one just now."""
+        return all(
+            mark.is_read or name == but
+            for name, mark in self.marks.items()
+            if mark.ending is Ending.SENT
+        )
+
     @property
     def has_sent(self) -> bool:
         return any(mark.ending is Ending.SENT for mark in self.marks.values())
@@ -81,16 +96,10 @@ def progress(session: Session, work: OpenWork) -> Progress:
     found = latest(session, work)
     left = _ENDINGS.all(session, work=work.id)
     endings = {row.step_id: row for row in left}
-    read = {row.step_id: row.seq for row in _READ.all(session, work=work.id)}
+    said = {row.step_id: row for row in _READ.all(session, work=work.id)}
     terms = {row.step_id: row for row in _TERMS.all(session, work=work.id)}
     marks = {
-        step.id: course.StepMark(
-            ending=endings[step.id].how if step.id in endings else None,
-            is_read=step.id in endings and read.get(step.id, -1) >= endings[step.id].response_seq,
-            is_unlocked=step.id in terms and terms[step.id].opened_at is not None,
-            gate=terms[step.id].gate if step.id in terms else Gate.FREE,
-            called_at=terms[step.id].called_at if step.id in terms else None,
-        )
+        step.id: _mark(endings.get(step.id), terms.get(step.id), said.get(step.id))
         for step in work.module.steps
     }
     way = course.course(
@@ -102,7 +111,27 @@ def progress(session: Session, work: OpenWork) -> Progress:
         now=clock.now(),
     )
     sent_seqs = frozenset((row.step_id, row.response_seq) for row in left if row.how is Ending.SENT)
-    return Progress(work.module, found, marks, endings, sent_seqs, way)
+    said_at = max((row.at for row in said.values()), default=None)
+    return Progress(work.module, found, marks, endings, sent_seqs, way, said_at)
+
+
+def _mark(ended: Any, terms: Any, said: Any) -> course.StepMark:
+    """What is known of a step, of the last rows about it; None for those that there are not."""
+    mark = course.StepMark(
+        ending=ended.how if ended else None,
+        is_read=bool(ended and said and said.seq >= ended.response_seq),
+    )
+    if terms is None:
+        return mark
+    return replace(
+        mark,
+        is_unlocked=terms.opened_at is not None,
+        gate=terms.gate,
+        called_at=terms.called_at,
+        last_called_at=terms.last_called_at,
+        # What came on paper all the same is there.
+        spared_at=None if ended else terms.spared_at,
+    )
 
 
 def sent(session: Session, work: OpenWork, found: Progress) -> dict[str, Any]:
@@ -122,6 +151,15 @@ def states_of(session: Session, work_id: uuid.UUID) -> list[StateChange]:
             .order_by(StateChange.seq)
         )
     )
+
+
+def number_to_finish(session: Session, work: OpenWork, found: Progress) -> int | None:
+    """The number of the change by which the client sent the whole, if something was said to it
+    since: then somebody may say that this is all. Else None."""
+    if work.state is not State.SUBMITTED or found.said_at is None:
+        return None
+    sent = states_of(session, work.id)[-1]
+    return sent.seq if found.said_at >= sent.at else None
 
 
 def reminder_of(session: Session, work_id: uuid.UUID) -> WorkReminder | None:

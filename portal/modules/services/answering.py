@@ -232,9 +232,13 @@ def leave(
 ) -> Saved:
     """Leaves a step behind with these answers, and sends the work if all of it is sent now.
 
-    `was_whole`: it was all done before; then whoever goes over it again sends it themself.
+    What was sent stays sent: it cannot be put off any more. `was_whole`: it was all done before;
+    then whoever goes over it again sends it themself.
     """
-    step, work = saved.step, begin(session, person, saved.work)
+    step = saved.step
+    if ending is Ending.NOT_NOW and _was_sent(session, saved.work, step):
+        return replace(saved, ended=True)
+    work = begin(session, person, saved.work)
     _note_ending(session, person, work, step, ending, seq, nonce_id)
     if ending is Ending.SENT:
         plan(session, person, work, step, answers)
@@ -249,6 +253,15 @@ def leave(
         tell_the_team(session, person, work)
     audit.note(session, person.clinic_id, person.id, f"step:{ending.value}", work.id, step.id)
     return replace(saved, work=work, ended=True)
+
+
+def _was_sent(session: Session, work: OpenWork, step: Step) -> bool:
+    query = select(StepEnding.seq).where(
+        StepEnding.assignment_id == work.id,
+        StepEnding.step_id == step.id,
+        StepEnding.how == Ending.SENT,
+    )
+    return session.scalars(query).first() is not None
 
 
 def _note_ending(

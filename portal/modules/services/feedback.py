@@ -1,5 +1,6 @@
 """A clinician says something to a step: beside its answers, and to the whole."""
 
+import datetime as dt
 import json
 import uuid
 from collections.abc import Mapping
@@ -44,17 +45,28 @@ from portal.safety.words import check_length
 class Words:
     """Feedback as it was typed: beside answers by prompt, something noticed, one next task.
 
-    `link`: the earlier prompt or the goal that it points to.
+    `link`: the earlier prompt or the goal that it points to; `link_seq`: the number of the answers
+    in which the page showed what was said to that prompt, if it said so.
     """
 
     beside: Mapping[str, str]
     noticed: str = ""
     link: str = ""
     task: str = ""
+    link_seq: int | None = None
 
     @property
     def is_empty(self) -> bool:
         return not (any(self.beside.values()) or self.noticed or self.task)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a step a page showed on which somebody wrote: the number of its answers, and when
+    the last of them called for somebody that nobody had come for."""
+
+    response_seq: int | None
+    called_at: dt.datetime | None
 
 
 def give_feedback(
@@ -66,38 +78,89 @@ def give_feedback(
     step_id: str,
     words: Words,
     *,
+    shown: Shown,
     nonce: Nonce | None,
     ask_again: bool = False,
 ) -> None:
-    """Says something to a step that was sent; once, however often it is asked.
+    """Says something to a step that was sent, and to what its author was shown of it; once,
+    however often it is asked.
 
-    `ask_again` gives work that was sent as a whole back to be gone over once more. Raises
-    NotFound, NonceRefused, Invalid for nothing or too much, or Conflict.
+    `ask_again` gives work that was sent as a whole back to be gone over once more; else it is
+    answered once something was said to every step that was sent. Raises NotFound, NonceRefused,
+    Invalid for nothing or too much, or Conflict if the client has answered or called since, or
+    cannot be asked again now.
     """
     work = team_work_for(session, keyring, person, work_id, to_write=True)
     step = step_of(work, step_id)
     if nonce is None or not nonce.was_given_to(keyring, person.id, work.id):
         raise NonceRefused
-    ended = queries.progress(session, work).endings.get(step.id)
+    found = queries.progress(session, work)
     if _has_said(session, person, nonce):
         return
-    if ended is None or ended.how is not Ending.SENT:
-        raise Conflict(reason="work_moved_on")
+    _check_what_was_shown(found, step, shown)
+    _check_the_link(found, words)
+    if ask_again and work.state is not State.SUBMITTED:
+        raise Conflict(reason="cannot_ask_again")
     if words.is_empty and not ask_again:
         raise Invalid(text="text_empty")
     for text in (*words.beside.values(), words.noticed, words.task):
         check_length(text)
     work = ready(session, clinic, person, work)
-    said = _as_kept(words, _goal(session, keyring, work, words.link))
-    _store_feedback(session, person, work, step, said, nonce, ended.response_seq)
+    said = _as_kept(
+        words,
+        quoted=queries.sent(session, work, found).get(words.link),
+        goal=_goal(session, keyring, work, words.link),
+    )
+    _store_feedback(session, person, work, step, said, nonce, found.endings[step.id].response_seq)
     note_seen(session, work.id, step.id)
-    if work.state is State.SUBMITTED:
-        wanted = State.REVISION_ASKED if ask_again else State.FEEDBACK_GIVEN
-        work = move(session, person, work, wanted)
+    if ask_again:
+        work = move(session, person, work, State.REVISION_ASKED)
+    elif work.state is State.SUBMITTED and found.is_read(but=step.id):
+        work = move(session, person, work, State.FEEDBACK_GIVEN)
     forget_feedback(session, person, work, step.id)
     count_waiting(session, work)
     tell_the_client(session, person, work)
     audit.note(session, person.clinic_id, person.id, "feedback:give", work.id, step.id)
+
+
+def _check_what_was_shown(found: queries.Progress, step: Step, shown: Shown) -> None:
+    """What is said to answers that nobody has seen would count as having read them."""
+    ended, mark = found.endings.get(step.id), found.marks[step.id]
+    if ended is None or ended.how is not Ending.SENT:
+        raise Conflict(reason="work_moved_on")
+    if ended.response_seq != shown.response_seq:
+        raise Conflict(reason="answered_again")
+    if mark.call not in (None, shown.called_at):
+        raise Conflict(reason="called_again")
+
+
+def _check_the_link(found: queries.Progress, words: Words) -> None:
+    """What is quoted is what somebody chose."""
+    seqs = {
+        question.id: ended.response_seq
+        for step in found.module.steps
+        if (ended := found.endings.get(step.id))
+        for question in step.questions
+    }
+    if words.link_seq not in (None, seqs.get(words.link)):
+        raise Conflict(reason="answered_again")
+
+
+def finish(
+    session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, *, seen: int | None
+) -> None:
+    """All of it is read, and nothing more is to be said to work that was sent as a whole.
+
+    `seen`: the number under which it stood there as sent. Raises NotFound, or Conflict if it was
+    sent again since, or nothing was said to it yet.
+    """
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
+    number = queries.number_to_finish(session, work, queries.progress(session, work))
+    if number is None or number != seen:
+        raise Conflict(reason="work_moved_on")
+    work = move(session, person, work, State.FEEDBACK_GIVEN)
+    count_waiting(session, work)
+    tell_the_client(session, person, work)
 
 
 def _has_said(session: Session, person: Person, nonce: Nonce) -> bool:
@@ -113,11 +176,13 @@ def _goal(session: Session, keyring: Keyring, work: OpenWork, link: str) -> str:
     return next((goal.text for goal in found if goal.link == link), "")
 
 
-def _as_kept(words: Words, goal: str) -> dict[str, Any]:
+def _as_kept(words: Words, *, quoted: Any, goal: str) -> dict[str, Any]:
+    """Beside what it points to stands what that was, since it may change."""
     return {
         "beside": {name: text for name, text in words.beside.items() if text},
         "noticed": words.noticed,
         "link": words.link,
+        "quoted": quoted,
         "goal": goal,
         "task": words.task,
     }

@@ -13,13 +13,13 @@ from portal.caseload.models import Engagement
 from portal.caseload.queries import EngagementFacts, engagement_of_client
 from portal.config import Config
 from portal.core import audit, clock
-from portal.core.errors import NotFound
+from portal.core.errors import Conflict, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
-from portal.modules import published, shelf
+from portal.modules import published, queries, shelf
 from portal.modules.access import team_work_for
-from portal.modules.course import ANSWERABLE
+from portal.modules.course import ANSWERABLE, OVER
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import (
     Assignment,
@@ -194,6 +194,27 @@ def unlock(
     terms = session.get_one(StepTerms, (work.id, step_id))
     if terms.opened_at is None:
         terms.opened_by, terms.opened_at = person.id, clock.now()
+        terms.spared_by = terms.spared_at = None
         session.flush()
         tell_the_client(session, person, work)
         audit.note(session, person.clinic_id, person.id, "step:unlock", work.id, step_id)
+
+
+def spare(
+    session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, step_id: str
+) -> None:
+    """Leaves out a step that stays shut until a clinician has decided on it: it is not for this
+    client, and what comes after it goes on. Raises NotFound, or Conflict if it was opened or came
+    on paper meanwhile, or the work is over."""
+    work = team_work_for(session, keyring, person, work_id, to_write=True)
+    if not step_of(work, step_id).clinician_unlocks:
+        raise NotFound
+    mark = queries.progress(session, work).marks[step_id]
+    if mark.is_unlocked or mark.ending is not None or work.state in OVER:
+        raise Conflict(reason="work_moved_on")
+    if mark.spared_at is None:
+        terms = session.get_one(StepTerms, (work.id, step_id))
+        terms.spared_by, terms.spared_at = person.id, clock.now()
+        session.flush()
+        tell_the_client(session, person, work)
+        audit.note(session, person.clinic_id, person.id, "step:spare", work.id, step_id)

@@ -1,5 +1,6 @@
 """Where given work stands: what it comes to, what waits in it, and who is told."""
 
+import datetime as dt
 import uuid
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from portal.modules.access import (
     team_work_for,
     work_for,
 )
-from portal.modules.course import FOLLOWS, OVER
+from portal.modules.course import FOLLOWS, READ_OR_OVER
 from portal.modules.format.shapes import Step
 from portal.modules.models import (
     Assignment,
@@ -133,11 +134,23 @@ def withdraw(session: Session, keyring: Keyring, person: Person, work_id: uuid.U
 
 
 def see(
-    session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID, step_id: str
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    work_id: uuid.UUID,
+    step_id: str,
+    shown: dt.datetime | None,
 ) -> None:
-    """Somebody of the care team has seen the answer that called for them. Raises NotFound."""
+    """Somebody of the care team has seen the answer that called for them.
+
+    `shown`: when the last one called that their page showed. Raises NotFound, or Conflict if
+    another one has called since.
+    """
     work = team_work_for(session, keyring, person, work_id, to_write=True)
-    note_seen(session, work.id, step_of(work, step_id).id)
+    mark = queries.progress(session, work).marks[step_of(work, step_id).id]
+    if mark.call not in (None, shown):
+        raise Conflict(reason="called_again")
+    note_seen(session, work.id, step_id)
     count_waiting(session, work)
     audit.note(session, person.clinic_id, person.id, "step:see", work.id, step_id)
 
@@ -156,7 +169,7 @@ def count_waiting(session: Session, work: OpenWork) -> None:
     found = queries.progress(session, work)
     waits = [found.called_since]
     # What was sent while there was time is read, also when the time is over.
-    if work.state not in OVER or work.state is State.EXPIRED:
+    if work.state not in READ_OR_OVER or work.state is State.EXPIRED:
         waits.append(found.waiting_since)
     if work.state is State.SUBMITTED:
         waits.append(queries.states_of(session, work.id)[-1].at)

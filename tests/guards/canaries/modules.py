@@ -35,7 +35,8 @@ def they_work(story: Story) -> None:
         "s.noticed": story.said("seen"),
         "action": "send",
     }
-    assert ruth.post(f"{first}/feedback", **words | {"s.task": story.said("next")}).status == 200
+    words |= {"s.task": story.said("next"), "based_on": 1}
+    assert ruth.post(f"{first}/feedback", **words).status == 200
     _a_sheet_comes_back(story, work)
     dana.open("/")
     report: dict[str, Any] = {"action": "not_yet", "obstacle": story.said("rain")}

@@ -8,16 +8,25 @@ from tests.guards.samples.modules.authors import MODULE_ROW
 from tests.guards.samples.modules.work import SAID, WHOLE
 
 ANSWER = {
-    "id": "best", "label": "What was good?", "text": "The walk", "before": "Little",
+    "id": "best", "label": "What was good?", "text": "The walk", "table": [], "before": "Little",
     "other": "The lake", "said": SAID, "typed": "",
 }  # fmt: skip
 
+LOG = ANSWER | {
+    "id": "log", "label": "Hard moments",
+    "table": [
+        {"cells": [("Where?", "At home"), ("How strong?", "7")], "is_new": True},
+        {"cells": [("Where?", "At the shop")], "is_new": False},
+    ],
+}  # fmt: skip
 TEAM_STEP = {
     "id": "wave", "title": "An urge is a wave", "says": "Sent", "at": START, "unlock_url": None,
-    "unlock_note": "", "is_read": False, "called_at": None, "whole": WHOLE,
+    "spare_url": None, "spared_at": None, "unlock_note": "", "is_read": False,
+    "called_at": None, "called": "", "whole": WHOLE,
     "url": f"{WORK_URL}/steps/wave/feedback",
-    "nonce": "n", "rows": [ANSWER], "links": [{"id": "best", "text": "The walk"}], "noticed": "",
-    "task": "", "link": "best", "kept_at": START, "kept_url": f"{WORK_URL}/steps/wave/kept",
+    "nonce": "n", "based_on": 1, "rows": [ANSWER, LOG],
+    "links": [{"id": "best.1", "text": "The walk"}], "noticed": "",
+    "task": "", "link": "best.1", "kept_at": START, "kept_url": f"{WORK_URL}/steps/wave/kept",
     "typed_in": {"by": "Dana Reyes", "day": "Mon 2 Mar"}, "sheet_url": "/sheet",
 }  # fmt: skip
 
@@ -102,13 +111,18 @@ PAGES: Samples = {
                     "url": None,
                     "is_read": True,
                     "unlock_url": "/open",
+                    "spare_url": "/spare",
+                    "called": "2026-03-02T09:00:00+00:00",
                     "unlock_note": "Talk first.",
                     "called_at": START,
                     "gates": [{"label": "Do you think of ending your life?", "text": "Yes"}],
                     "see_url": "/steps/log/seen",
                 },
+                TEAM_STEP | {"id": "out", "url": None, "unlock_url": "/open", "spared_at": START},
             ],
             "may_ask_again": True,
+            "finish_url": "/all",
+            "finish_number": 4,
             "ends_at": START,
             "waiting_at": "wave",
             "again_url": "/again",

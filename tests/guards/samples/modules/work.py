@@ -85,6 +85,7 @@ def step(**more: object) -> dict[str, Any]:
         "gate": "soft",
         "reading_day": "Tue 10 Mar",
         "may_answer": True,
+        "is_sent": False,
         "problem": None,
         "after": {"alarms": [], "reply": authors_text(PROSE[3]), "shrink_url": "/shrink"},
     } | more
@@ -114,7 +115,10 @@ PAGES: Samples = {
             ],
         ),
     ),
-    "step-read": ("modules/step.html", step(may_answer=False, blocks=[], kept=None, after=None)),
+    "step-read": (
+        "modules/step.html",
+        step(may_answer=False, is_sent=True, blocks=[], kept=None, after=None),
+    ),
     "work": (
         "modules/show.html",
         {
