@@ -6,10 +6,13 @@ from portal.modules.queries.how_far import Progress, progress, reminder_of, sent
 from portal.modules.queries.kept import (
     WRITTEN_ON,
     Kept,
+    KeptReport,
     kept_beside,
     kept_feedback,
     kept_label,
     kept_of,
+    kept_reports,
+    place_of_report,
     work_with_kept_answers,
 )
 from portal.modules.queries.lists import (
@@ -37,6 +40,7 @@ __all__ = [
     "WRITTEN_ON",
     "Answered",
     "Kept",
+    "KeptReport",
     "Progress",
     "Report",
     "Said",
@@ -53,9 +57,11 @@ __all__ = [
     "kept_feedback",
     "kept_label",
     "kept_of",
+    "kept_reports",
     "latest",
     "merged",
     "name_of",
+    "place_of_report",
     "progress",
     "reminder_of",
     "report_place",
