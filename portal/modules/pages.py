@@ -105,6 +105,7 @@ def step_page(
         "count": len(found.course.places),
         "minutes": step.minutes,
         "blocks": made,
+        "has_more": any(one.more for one in made),
         "has_gate": any(one.kind == "gate" for one in made),
         "whole": on_the_whole(work, said, found.answers),
         "nonce": str(new_nonce(keyring, person.id, work.id)),

@@ -125,6 +125,12 @@ def test_with_scripts_too_the_page_comes_back_at_the_new_row(cast: Cast, work: u
     assert fill(dana, url, "more.nothing", **SAFE).status_code == 200
 
 
+def test_enter_saves_where_the_first_button_would_add_a_row(cast: Cast, work: uuid.UUID) -> None:
+    dana = cast.browser("dana")
+    assert BUTTON.findall(dana.open(url_of(work, "safe")).text)[:2] == ["save", "more.log"]
+    assert BUTTON.findall(dana.open(url_of(work, "look")).text)[0] == "next"
+
+
 def test_what_does_not_fit_keeps_nobody_from_one_more_row(cast: Cast, work: uuid.UUID) -> None:
     dana, url = cast.browser("dana"), url_of(work, "safe")
     dana.open(url)

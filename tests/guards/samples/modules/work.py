@@ -90,6 +90,7 @@ def step(**more: object) -> dict[str, Any]:
             ),
         ],
         "has_gate": False,
+        "has_more": True,
         "whole": WHOLE,
         "nonce": NONCE,
         "based_on": 3,
