@@ -231,7 +231,7 @@ def place_rows(work: OpenWork, found: Progress) -> list[dict[str, Any]]:
         {
             "title": say(place.step.title),
             "minutes": place.step.minutes,
-            "url": step_url(work.id, place.step.id) if _may_look(work, place, found) else "",
+            "url": step_url(work.id, place.step.id) if may_look(work, place, found) else "",
             "standing": place.standing.value,
             "says": _says(work, place, found),
         }
@@ -239,8 +239,9 @@ def place_rows(work: OpenWork, found: Progress) -> list[dict[str, Any]]:
     ]
 
 
-def _may_look(work: OpenWork, place: Place, found: Progress) -> bool:
-    """Where nothing can be answered any more, what was written can still be read."""
+def may_look(work: OpenWork, place: Place, found: Progress) -> bool:
+    """Whether the client can open this step. Where nothing can be answered any more, what they
+    wrote can still be read."""
     if may_answer(work):
         return place.standing.may_be_answered
     return place.standing is Standing.DONE or place.step.id in found.latest

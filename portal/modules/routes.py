@@ -40,6 +40,8 @@ from portal.safety.words import cleaned
 
 bp = Blueprint("modules", __name__)
 
+# With a dot, as the boxes of a step: what is refused is shown again.
+OBSTACLE = "h.obstacle"
 ENDINGS = {"next": Ending.SENT, "later": Ending.NOT_NOW}
 
 
@@ -132,7 +134,7 @@ def _step_page(
 ) -> Response:
     found = queries.progress(db(), work)
     place = found.course.of(step.id)
-    if saved is None and (place is None or not place.standing.may_be_answered):
+    if saved is None and (place is None or not pages.may_look(work, place, found)):
         return _overview(work)
     is_again = saved is not None and status != 200
     last = found.latest.get(step.id)
@@ -359,7 +361,7 @@ def rescue_report(work_id: uuid.UUID, prompt_id: str) -> Response:
     unit().write()
     author = None
     if nonce is not None:
-        obstacle = cleaned(request.form.get("obstacle", ""))
+        obstacle = cleaned(request.form.get(OBSTACLE, ""))
         author = keeping.keep_report(
             db(), installation.keyring, work_id, prompt_id, obstacle, nonce
         )
@@ -372,7 +374,7 @@ def report(work_id: uuid.UUID, prompt_id: str) -> Response:
     try:
         homework.report(
             db(), installation.keyring, clinic(), person(), work_id, prompt_id,
-            outcome=request.form.get("action", ""), obstacle=request.form.get("obstacle", ""),
+            outcome=request.form.get("action", ""), obstacle=request.form.get(OBSTACLE, ""),
             nonce=nonce_of_form(),
         )  # fmt: skip
     except Invalid as invalid:

@@ -88,7 +88,7 @@ def test_what_is_said_of_homework_survives_the_death_of_the_web_process_at_every
     dana, said = stage.visitor("dana"), []
     for step in REPORT_STEPS:
         text = f"It rained at {step}."
-        form = dana.open(f"{url}/steps/first").form | {"obstacle": text, "action": "partly"}
+        form = dana.open(f"{url}/steps/first").form | {"h.obstacle": text, "action": "partly"}
         before = stage.children("web")
         stage.set_trap(step)
         try_to_send(dana, f"{url}/homework/act", form)

@@ -105,7 +105,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "modules.submit": {},
         "modules.begin_first": _nonce(world, role, ids, "engagement_id"),
         "modules.complete": {},
-        "modules.report": {"action": "done", "obstacle": "typed words"}
+        "modules.report": {"action": "done", "h.obstacle": "typed words"}
         | _nonce(world, role, ids, "work_id"),
         "modules.give_feedback": {"s.noticed": "typed words", "action": "send"}
         | _nonce(world, role, ids, "work_id"),

@@ -41,7 +41,8 @@ def work(cast: Cast, noon: dt.datetime) -> uuid.UUID:
 def says(browser: Browser, work: uuid.UUID, action: str, obstacle: str = "") -> Any:
     """Answers the form on the first page that is open."""
     url = f"{url_of(work)}/homework/act"
-    return browser.post(url, nonce=browser.nonce, action=action, obstacle=obstacle)
+    form: dict[str, Any] = {"nonce": browser.nonce, "action": action, "h.obstacle": obstacle}
+    return browser.post(url, **form)
 
 
 def wait_until(moment: dt.datetime) -> None:
@@ -128,6 +129,14 @@ def test_what_got_in_the_way_is_not_lost_with_the_session(
     assert [one.obstacle for one in task.reports] == ["It rained all day"]
 
 
+def test_what_is_too_long_is_shown_again(cast: Cast, work: uuid.UUID) -> None:
+    browser = cast.browser("dana")
+    browser.open("/")
+    says(browser, work, "not_yet", "It rained. " * 60)
+    assert browser.page.status_code == 422
+    assert "It rained. It rained." in browser.page.text
+
+
 def test_a_form_that_was_answered_keeps_nothing_more(cast: Cast, work: uuid.UUID) -> None:
     """Nor does one with another's nonce, or none, or for homework that there is not."""
     browser, ruth = cast.browser("dana"), cast.person("ruth")
@@ -137,6 +146,6 @@ def test_a_form_that_was_answered_keeps_nothing_more(cast: Cast, work: uuid.UUID
     stranger = Browser(cast.app).client
     nonces = (used, str(stories.nonce_for(cast, ruth, work)), "")
     for nonce, to in [(one, url) for one in nonces] + [(used, f"{url}ing")]:
-        form = {"nonce": nonce, "obstacle": "Too late", "action": "partly", "csrf_token": "x"}
+        form = {"nonce": nonce, "h.obstacle": "Too late", "action": "partly", "csrf_token": "x"}
         assert stranger.post(to, data=form).status_code == 401
     assert "Too late" not in cast.browser("dana").open("/").text

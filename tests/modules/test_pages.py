@@ -316,7 +316,8 @@ def test_homework_is_told_once_it_was_tried(cast: Cast, work: uuid.UUID) -> None
         wait_until(today + dt.timedelta(days=day))
         dana = cast.browser("dana")
         dana.open("/")
-        dana.post(url, nonce=dana.nonce, action="not_yet", obstacle=obstacle)
+        form: Fields = {"nonce": dana.nonce, "action": "not_yet", "h.obstacle": obstacle}
+        dana.post(url, **form)
     wait_until(today + dt.timedelta(days=3))
     assert "You planned" not in cast.browser("dana").open("/").text, "not asked a third time"
     ruth = cast.browser("ruth")

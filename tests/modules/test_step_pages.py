@@ -103,7 +103,7 @@ def test_a_table_gets_one_more_row_and_keeps_what_was_typed(cast: Cast, work: uu
     assert 'value="At home"' in dana.page.text
     assert 'value="more.log"' in dana.page.text
     # A second row that is still empty is no reason to give none.
-    fill(dana, url, "more.log", **SAFE, **{"a.log.1.place": ""})
+    fill(dana, url, "more.log", **SAFE | {"a.log.1.place": ""})
     assert len(PLACES.findall(dana.page.text)) == 3
     assert 'value="more.log"' not in dana.page.text, "the table is full"
     rows = {f"a.log.{number}.place": f"Place {number}" for number in range(3)}
@@ -263,6 +263,16 @@ def test_what_is_over_is_read_and_not_filled_in(
         assert "They cannot be sent now." in told.text
         dana.page = page
     assert stories.progress(cast, cast.person("dana"), work).answers["best"] == "Once more"
+
+
+def test_what_was_saved_on_a_step_that_is_shut_is_found_again(cast: Cast) -> None:
+    """As after a branch led elsewhere, or from a page that was open for long."""
+    work, dana = stories.give(cast, gates={}), cast.browser("dana")
+    stories.save(cast, cast.person("dana"), work, "safe", {"alone": True})
+    leave_out(cast, work)
+    assert f'href="{url_of(work, "safe")}"' in dana.open(url_of(work)).text
+    assert "Were you alone?" in dana.open(url_of(work, "safe")).text
+    assert "<h1>Calm days</h1>" in dana.open(url_of(work, "look")).text, "nothing is written there"
 
 
 def test_feedback_stands_beside_what_can_only_be_read(cast: Cast, work: uuid.UUID) -> None:
