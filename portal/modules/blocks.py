@@ -9,7 +9,14 @@ from markupsafe import Markup
 from portal.core import wording
 from portal.core.html import authors_text, text_to_html
 from portal.core.i18n import _, clock_time, date_name
-from portal.modules.controls import Control, control, plan_controls, rows_controls
+from portal.modules.controls import (
+    Control,
+    anchor_of_row,
+    control,
+    filled_rows,
+    plan_controls,
+    rows_controls,
+)
 from portal.modules.format.shapes import (
     Computed,
     Info,
@@ -28,10 +35,17 @@ from portal.modules.forms import Fields, name_of
 from portal.modules.queries import Answered, Said
 from portal.modules.shown import say, shown
 
+# What a button begins with that asks for one more row; the question's id follows.
+MORE = "more."
+
 
 @dataclass(frozen=True)
 class Block:
-    """Something on a step's page. kind: "html", "example", "told", "ask", "group" or "gate"."""
+    """Something on a step's page. kind: "html", "example", "told", "ask", "group" or "gate".
+
+    `more`: the button's value that asks for one more row, where there may be one; `free_row`: where
+    the first empty row stands, below several others.
+    """
 
     kind: str
     html: Markup = field(default_factory=Markup)
@@ -41,11 +55,17 @@ class Block:
     groups: tuple[tuple[Control, ...], ...] = ()
     said: tuple[dict[str, Any], ...] = ()
     other: str = ""
+    more: str = ""
+    free_row: str = ""
 
 
 @dataclass(frozen=True)
 class StepView:
-    """Everything that the blocks of a step are made of."""
+    """Everything that the blocks of a step are made of.
+
+    `spare_rows`: how many empty rows a table has below the filled ones; `rows`: how many were asked
+    for, by question. `read`: what was answered, by question, where nothing can be answered now.
+    """
 
     module: ModuleFile
     step: Step
@@ -55,6 +75,9 @@ class StepView:
     said: list[Said]
     rivals: list[Answered]
     spare_rows: int = 1
+    rows: Mapping[str, int] = field(default_factory=dict)
+    may_add_rows: bool = True
+    read: Mapping[str, str] | None = None
 
 
 def blocks(view: StepView) -> list[Block]:
@@ -85,7 +108,18 @@ def _told(label: str, told: str) -> Block | None:
     return Block("told", text_to_html(told), label) if told else None
 
 
-def _asked(view: StepView, question: Question) -> Block:
+def _answered(view: StepView, question: Question, read: Mapping[str, str]) -> Block | None:
+    """A question whose time is over: what was answered, and what was said to it."""
+    said, other = beside(view.said, question.id), _other_answers(view, question)
+    text = read.get(question.id, "")
+    if not (text or said or other):
+        return None
+    return Block("told", text_to_html(text), say(question.label), said=said, other=other)
+
+
+def _asked(view: StepView, question: Question) -> Block | None:
+    if view.read is not None:
+        return _answered(view, question, view.read)
     wrong = view.wrong.get(question.id, "")
     block = Block(
         "ask",
@@ -97,15 +131,27 @@ def _asked(view: StepView, question: Question) -> Block:
         return replace(block, kind="gate")
     if not isinstance(question, Rows | Plan):
         return block
-    groups = (
-        rows_controls(question, view.fields, view.spare_rows)
-        if isinstance(question, Rows)
-        else (plan_controls(question, view.fields),)
-    )
-    return replace(
+    block = replace(
         block, kind="group", label=say(question.label), help=say(question.help),
-        wrong=wording.say(wrong) if wrong else "", groups=tuple(groups),
+        wrong=wording.say(wrong) if wrong else "",
     )  # fmt: skip
+    if isinstance(question, Plan):
+        return replace(block, groups=(plan_controls(question, view.fields),))
+    return _table(view, question, block)
+
+
+def _table(view: StepView, question: Rows, block: Block) -> Block:
+    filled = filled_rows(question, view.fields)
+    fewest = max(filled + view.spare_rows, view.rows.get(question.id, 0))
+    groups = tuple(rows_controls(question, view.fields, fewest))
+    if not view.may_add_rows:
+        return replace(block, groups=groups)
+    return replace(
+        block,
+        groups=groups,
+        more=f"{MORE}{question.id}" if len(groups) < question.max_rows else "",
+        free_row=anchor_of_row(question, filled) if 1 < filled < len(groups) else "",
+    )
 
 
 def _other_answers(view: StepView, question: Question) -> str:

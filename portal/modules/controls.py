@@ -1,6 +1,6 @@
 """The fields that questions are answered in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from portal.core import wording
@@ -55,7 +55,7 @@ def anchor_of(question: Question) -> str:
     name = name_of(question.id)
     if isinstance(question, Plan):
         return f"{name}.{PLAN_FIELDS[0]}"
-    return f"{name}.0.{question.columns[0].id}" if isinstance(question, Rows) else name
+    return anchor_of_row(question, 0) if isinstance(question, Rows) else name
 
 
 def control(question: Question, fields: Fields, name: str, wrong: str) -> Control:
@@ -117,16 +117,35 @@ def plan_controls(question: Plan, fields: Fields) -> tuple[Control, ...]:
     return (*texts, sure)
 
 
-def rows_controls(question: Rows, fields: Fields, spare: int = 1) -> Iterator[tuple[Control, ...]]:
-    """The rows there are, and so many more to fill in."""
-    name = name_of(question.id)
-    filled = [
+def filled_rows(question: Rows, fields: Fields) -> int:
+    """How many rows there are down to the last in which anything stands."""
+    return _rows_with(question, fields, any)
+
+
+def shown_rows(question: Rows, fields: Fields) -> int:
+    """How many rows the page had from which these fields come, filled or not."""
+    return _rows_with(question, fields, lambda texts: any(text is not None for text in texts))
+
+
+def _rows_with(question: Rows, fields: Fields, is_there: Callable[[list[str | None]], bool]) -> int:
+    name, columns = name_of(question.id), question.columns
+    found = [
         number
         for number in range(question.max_rows)
-        if any(fields.get(f"{name}.{number}.{column.id}") for column in question.columns)
+        if is_there([fields.get(f"{name}.{number}.{column.id}") for column in columns])
     ]
-    count = min(max(max(filled, default=-1) + 1 + spare, question.min_rows), question.max_rows)
-    for number in range(count):
+    return max(found, default=-1) + 1
+
+
+def anchor_of_row(question: Rows, number: int) -> str:
+    """The id of the first field of a row; the first row is 0."""
+    return name_of(question.id, number, question.columns[0].id)
+
+
+def rows_controls(question: Rows, fields: Fields, fewest: int) -> Iterator[tuple[Control, ...]]:
+    """The rows of a table: so many, or as many as the question allows or asks for."""
+    name = name_of(question.id)
+    for number in range(min(max(fewest, question.min_rows), question.max_rows)):
         yield tuple(
             control(column, fields, f"{name}.{number}.{column.id}", "")
             for column in question.columns

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,22 +17,26 @@ from portal.core.nonces import new_nonce
 from portal.modules import queries, shelf
 from portal.modules.access import OpenWork
 from portal.modules.blocks import StepView, blocks
-from portal.modules.course import OVER, Place, Standing
+from portal.modules.course import ANSWERABLE, OVER, Place, Standing
 from portal.modules.format.shapes import (
+    Diary,
+    Kind,
     ModuleFile,
     Plan,
     Reply,
+    Schedule,
     Step,
 )
 from portal.modules.format.walk import alarmed, reply_to, should_shrink
 from portal.modules.forms import Fields
 from portal.modules.models import Ending, Gate, State
-from portal.modules.queries import Answered, Progress, Said, Unfit, WorkRow
+from portal.modules.queries import Answered, Progress, Said, Task, Unfit, WorkRow
 from portal.modules.reading_day import reading_day
 from portal.modules.services import giving
 from portal.modules.services.reminding import HOURS, MOST
 from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import STATES, TEAM_STATES
+from portal.notifications.preferences import zone_of_person
 from portal.vault.queries import open_for
 
 USUAL_HOUR = 18
@@ -81,39 +85,69 @@ def step_page(
     fields: Fields,
     *,
     wrong: Mapping[str, str],
-    based_on: int | None = None,
+    rows: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Everything that a step's page shows to the client who fills it in."""
+    """Everything that a step's page shows to the client who fills it in, or only reads it now.
+
+    `rows`: how many rows of a table they asked for, by question.
+    """
     found = queries.progress(session, work)
     revisions = queries.revisions(session, work, step.id)
     said = [one for one in queries.feedback_on(session, keyring, work) if one.step_id == step.id]
+    last = revisions[-1] if revisions else None
     view = StepView(
-        work.module, step, found.answers, fields, wrong, said, queries.rivals(revisions)
-    )
+        work.module, step, found.answers, fields, wrong, said, queries.rivals(revisions),
+        rows=rows, read=None if may_answer(work) else _read(step, last),
+    )  # fmt: skip
     made = blocks(view)
     kept = queries.kept_of(session, person, work, step.id)
-    last = revisions[-1] if revisions else None
     return {
         "title": say(step.title),
         "overview_url": work_url(work.id),
         "url": step_url(work.id, step.id),
-        "back_url": _back_url(work, found, step),
+        "back_url": back_url(work, found, step),
         "print_url": print_url(work.id, step.id),
         "number": _number(found, step),
         "count": len(found.course.places),
         "minutes": step.minutes,
         "blocks": made,
+        "has_more": any(one.more for one in made),
         "has_gate": any(one.kind == "gate" for one in made),
         "whole": on_the_whole(work, said, found.answers),
         "nonce": str(new_nonce(keyring, person.id, work.id)),
-        "based_on": based_on if based_on is not None else last.seq if last else 0,
+        "based_on": last.seq if last else 0,
         "saved_at": last.at if last else None,
         "typed_in": typed_in(session, keyring, last),
         "kept": _kept(step, kept),
         "gate": found.marks[step.id].gate.value,
         "is_sent": found.marks[step.id].ending is Ending.SENT,
-        "reading_day": reading_day(work),
+        "state": work.state.value,
+        "may_answer": may_answer(work),
+        "reading_day": reading_day(work, None if may_answer(work) else work.last_at),
+        "is_over_days": _is_over_days(work.module, step, found.answers),
     }
+
+
+def may_answer(work: OpenWork) -> bool:
+    """Whether the client can still say something here; before and after, they only read."""
+    return work.state in ANSWERABLE
+
+
+def _read(step: Step, last: Answered | None) -> dict[str, str]:
+    if last is None:
+        return {}
+    rows = answer_rows(step, last.answers or {}, last.unfit)
+    return {row["id"]: row["text"] for row in rows}
+
+
+def _is_over_days(module: ModuleFile, step: Step, answers: Mapping[str, Any]) -> bool:
+    """Whether there is more to write here on another day: a diary that is not full, or the plan of
+    a week that is given alone, in which stands later what became of it."""
+    return any(
+        len(answers.get(one.id) or ()) < one.max_rows
+        for one in step.questions
+        if isinstance(one, Diary) or (isinstance(one, Schedule) and module.kind is Kind.WORKSHEET)
+    )
 
 
 def typed_in(session: Session, keyring: Keyring, one: Answered | None) -> dict[str, str] | None:
@@ -140,7 +174,8 @@ def _number(found: Progress, step: Step) -> int:
     return ids.index(step.id) + 1 if step.id in ids else 0
 
 
-def _back_url(work: OpenWork, found: Progress, step: Step) -> str:
+def back_url(work: OpenWork, found: Progress, step: Step) -> str:
+    """Of the step before this one; empty for the first."""
     number = _number(found, step)
     if number < 2:
         return ""
@@ -149,6 +184,27 @@ def _back_url(work: OpenWork, found: Progress, step: Step) -> str:
 
 def after_step(work: OpenWork, step: Step, answers: Mapping[str, Any]) -> dict[str, Any]:
     return said_after(work.module, step, answers, step_url(work.id, step.id))
+
+
+def help_first(step: Step, answers: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What comes before all else while an answer of this step says that somebody may be in danger;
+    whether it was sent, saved, or cannot be sent yet."""
+    alarms = _alarms(step, answers)
+    return {"alarms": alarms, "reply": "", "shrink_url": ""} if alarms else None
+
+
+def said_to(work: OpenWork, found: Progress, step: Step | None) -> dict[str, Any] | None:
+    """What is said at once to the step that somebody comes from; no more than help to one that
+    they did not leave behind."""
+    if step is None:
+        return None
+    if found.marks[step.id].ending is None:
+        return help_first(step, found.answers)
+    return after_step(work, step, found.answers)
+
+
+def _alarms(step: Step, answers: Mapping[str, Any]) -> list[Any]:
+    return [authors_text(say(gate.body)) for gate in alarmed(step, answers)]
 
 
 def said_after(
@@ -161,7 +217,7 @@ def said_after(
     reply: Reply | None = reply_to(module, step, answers)
     plans = (answers.get(one.id) for one in step.questions if isinstance(one, Plan))
     return {
-        "alarms": [authors_text(say(gate.body)) for gate in alarmed(step, answers)],
+        "alarms": _alarms(step, answers),
         "reply": authors_text(say(reply.body)) if reply else "",
         "shrink_url": url if any(should_shrink(plan) for plan in plans) else "",
     }
@@ -178,27 +234,28 @@ def standing_says(place: Place) -> str:
 
 def place_rows(work: OpenWork, found: Progress) -> list[dict[str, Any]]:
     """The steps of given work as a list."""
-    may_answer = work.state not in (*OVER, State.SUBMITTED, State.FEEDBACK_GIVEN)
     return [
         {
             "title": say(place.step.title),
             "minutes": place.step.minutes,
-            "url": (
-                step_url(work.id, place.step.id) if _may_look(place, may_answer=may_answer) else ""
-            ),
+            "url": step_url(work.id, place.step.id) if may_look(work, place, found) else "",
             "standing": place.standing.value,
-            "says": _says(work, place, found, may_answer=may_answer),
+            "says": _says(work, place, found),
         }
         for place in found.course.places
     ]
 
 
-def _may_look(place: Place, *, may_answer: bool) -> bool:
-    return place.standing.may_be_answered if may_answer else place.standing is Standing.DONE
+def may_look(work: OpenWork, place: Place, found: Progress) -> bool:
+    """Whether the client can open this step. Where nothing can be answered any more, what they
+    wrote can still be read."""
+    if may_answer(work):
+        return place.standing.may_be_answered
+    return place.standing is Standing.DONE or place.step.id in found.latest
 
 
-def _says(work: OpenWork, place: Place, found: Progress, *, may_answer: bool) -> str:
-    if place.standing is Standing.OPEN and not may_answer:
+def _says(work: OpenWork, place: Place, found: Progress) -> str:
+    if place.standing is Standing.OPEN and not may_answer(work):
         return ""
     if place.standing is Standing.WAITS_FOR_DAY and place.opens_at:
         return _("From %(day)s", day=day_name(place.opens_at))
@@ -282,27 +339,42 @@ def client_home(
     if not given:
         return {"first": _first(keyring, person, engagement_id)}
     rows = [row for row in given if row.state not in OVER]
-    if not rows:
+    # What was planned goes on when the work is done with; not when it was put away.
+    planned_in = [row.id for row in given if row.state not in OVER or row.state is State.COMPLETED]
+    if not planned_in:
         return {}
-    kept = queries.work_with_kept_answers(session, person)
     vault = open_for(session, person, vault_id)
-    tasks = queries.homework_of(session, vault, [row.id for row in rows])
+    tasks = queries.homework_of(session, vault, planned_in)
+    kept = queries.work_with_kept_answers(session, person)
     return {
         "work": work_rows(session, rows, now, kept=kept),
-        "homework": [
-            {
-                "what": task.plan.get("what", ""),
-                "when": " · ".join(
-                    task.plan[part] for part in ("when", "where") if task.plan.get(part)
-                ),
-                "url": f"{work_url(task.work_id)}/homework/{task.prompt_id}",
-                "nonce": str(new_nonce(keyring, person.id, task.work_id)),
-                "id": f"{short(task.work_id)}-{task.prompt_id}",
-            }
-            for task in tasks
-            if task.closed_at is None
-        ],
+        "homework": list(_homework(session, keyring, person, tasks, now)),
     }
+
+
+def _homework(
+    session: Session, keyring: Keyring, person: Person, tasks: list[Task], now: dt.datetime
+) -> Iterator[dict[str, Any]]:
+    """What is asked for: who has said today how it went is asked again from tomorrow on."""
+    asked = [task for task in tasks if task.closed_at is None]
+    if not asked:
+        return
+    zone, kept = zone_of_person(session, person.id), queries.kept_reports(session, person)
+    today = now.astimezone(zone).date()
+    for task in asked:
+        late = kept.get((task.work_id, task.prompt_id))
+        if late is None and task.reports and task.reports[-1].at.astimezone(zone).date() == today:
+            continue
+        where = (task.plan[part] for part in ("when", "where") if task.plan.get(part))
+        yield {
+            "what": task.plan.get("what", ""),
+            "when": " · ".join(where),
+            "url": f"{work_url(task.work_id)}/homework/{task.prompt_id}",
+            "nonce": str(new_nonce(keyring, person.id, task.work_id)),
+            "id": f"{short(task.work_id)}-{task.prompt_id}",
+            "kept_at": late.at if late else None,
+            "obstacle": late.obstacle if late else "",
+        }
 
 
 def _first(keyring: Keyring, person: Person, engagement_id: uuid.UUID) -> dict[str, Any]:

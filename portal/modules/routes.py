@@ -1,8 +1,10 @@
 """URLs and views of a client's own work: its steps, what is answered, and homework."""
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, url_for
 
@@ -24,17 +26,21 @@ from portal.core.web import (
 )
 from portal.modules import pages, queries, team_pages
 from portal.modules.access import OpenWork, clients_work_for, load_of, team_work_for, work_for
-from portal.modules.controls import anchor_of
-from portal.modules.format.shapes import Step
+from portal.modules.blocks import MORE
+from portal.modules.controls import anchor_of, anchor_of_row, shown_rows
+from portal.modules.format.shapes import Rows, Step
 from portal.modules.forms import filled_fields, typed_answers, what_is_wrong
 from portal.modules.models import Ending, State
 from portal.modules.reading_day import reading_day
 from portal.modules.services import answering, giving, homework, keeping, reminding, states
 from portal.modules.services.answering import Form, Saved
 from portal.modules.shown import say
+from portal.safety.words import cleaned
 
 bp = Blueprint("modules", __name__)
 
+# With a dot, as the boxes of a step: what is refused is shown again.
+OBSTACLE = "h.obstacle"
 ENDINGS = {"next": Ending.SENT, "later": Ending.NOT_NOW}
 
 
@@ -68,17 +74,10 @@ def show(work_id: uuid.UUID) -> Response:
     return _overview(work)
 
 
-def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
+def _overview(work: OpenWork) -> Response:
     """The steps of the work; after one was left, what is to be said to that first."""
     found = queries.progress(db(), work)
-    step = left or _left_step(work)
-    going_on = found.course.next_open()
-    may_answer = work.state in (
-        State.ASSIGNED,
-        State.OPENED,
-        State.IN_PROGRESS,
-        State.REVISION_ASKED,
-    )
+    going_on, may_answer = found.course.next_open(), pages.may_answer(work)
     return page(
         "modules/show.html",
         title=say(work.module.title),
@@ -97,7 +96,7 @@ def _overview(work: OpenWork, *, left: Step | None = None) -> Response:
         ends_at=work.ends_at,
         skip_url=_url_if(may_answer, work, "skip"),
         complete_url=_url_if(work.state is State.FEEDBACK_GIVEN, work, "complete"),
-        after=pages.after_step(work, step, found.answers) if step else None,
+        after=pages.said_to(work, found, _left_step(work)),
     )  # fmt: skip
 
 
@@ -131,26 +130,32 @@ def _step_page(
 ) -> Response:
     found = queries.progress(db(), work)
     place = found.course.of(step.id)
-    if saved is None and (place is None or not place.standing.may_be_answered):
+    if saved is None and (place is None or not pages.may_look(work, place, found)):
         return _overview(work)
     is_again = saved is not None and status != 200
     last = found.latest.get(step.id)
     unfit = last.unfit if last else {}
     fields = request.form if is_again else filled_fields(step, found.answers, unfit)
-    came_from = _left_step(work)
     context = pages.step_page(
         db(), installation.keyring, person(), work, step, fields,
-        wrong=_wrong(saved) if saved else what_is_wrong(step, unfit),
+        wrong=_wrong(saved) if saved else what_is_wrong(step, unfit), rows=_rows_asked_for(),
     )  # fmt: skip
     return page(
         "modules/step.html",
         status=status,
-        may_answer=work.state not in (State.SUBMITTED, State.FEEDBACK_GIVEN, State.COMPLETED),
         problem=_problem(saved),
         asked_still=_asked_still(saved),
-        after=pages.after_step(work, came_from, found.answers) if came_from else None,
+        after=(
+            pages.help_first(step, found.answers) or pages.said_to(work, found, _left_step(work))
+        ),
         **context,
     )
+
+
+def _rows_asked_for() -> dict[str, int]:
+    """How many rows of which table, as `_one_more_row` puts it into the address."""
+    question_id, _dot, count = request.args.get("more", "").rpartition(".")
+    return {question_id: int(count)} if re.fullmatch("[0-9]{1,2}", count) else {}
 
 
 def _wrong(saved: Saved | None) -> dict[str, str]:
@@ -209,11 +214,14 @@ def rescue_answers(
 @bp.post("/work/<id:work_id>/steps/<step_id>")
 @rescued_by(rescue)
 def answer(work_id: uuid.UUID, step_id: str) -> Response:
-    ending = ENDINGS.get(request.form.get("action", ""))
+    action = request.form.get("action", "")
+    ending = ENDINGS.get(action)
     saved = _save(work_id, step_id, ending)
-    if ending is None or saved.is_shut or saved.missing or saved.wrong:
-        return _saved_so_far(saved)
-    return _go_on(saved)
+    if ending is not None and saved.ended:
+        return _go_on(saved)
+    if action == "back":
+        return _go_back(saved)
+    return _one_more_row(saved, action) if action.startswith(MORE) else _saved_so_far(saved)
 
 
 def _save(
@@ -230,16 +238,40 @@ def _save(
 
 def _saved_so_far(saved: Saved) -> Response:
     """The answer to “Save”; or the page once more, with what is wrong or still open on it."""
-    problem = _problem(saved)
+    problem, first = _problem(saved), _help_first(saved.step)
     if problem is None:
         if wants_fragment():
-            return fragment("modules/_saved.html", saved_at=clock.now())
+            return fragment("modules/_saved.html", saved_at=clock.now(), first=first)
         return send_to(pages.step_url(saved.work.id, saved.step.id))
     if wants_fragment():
         return fragment(
-            "modules/_problem.html", status=422, problem=problem, asked_still=_asked_still(saved)
-        )
+            "modules/_problem.html", status=422, problem=problem, first=first,
+            asked_still=_asked_still(saved),
+        )  # fmt: skip
     return _step_page(saved.work, saved.step, saved=saved, status=409 if saved.is_shut else 422)
+
+
+def _help_first(step: Step) -> dict[str, Any] | None:
+    return pages.help_first(step, typed_answers(step, request.form).answers)
+
+
+def _one_more_row(saved: Saved, action: str) -> Response:
+    """The page once more, at the new row of the table; at its top if help is to be seen first."""
+    step, url = saved.step, pages.step_url(saved.work.id, saved.step.id)
+    tables = {f"{MORE}{one.id}": one for one in step.questions if isinstance(one, Rows)}
+    if action not in tables:
+        return send_to(url)
+    table = tables[action]
+    count = min(shown_rows(table, request.form) + 1, table.max_rows)
+    at = "" if _help_first(step) else f"#{anchor_of_row(table, count - 1)}"
+    return send_to(f"{url}?{urlencode({'more': f'{table.id}.{count}'})}{at}")
+
+
+def _go_back(saved: Saved) -> Response:
+    """To the step before; with help first, if somebody is in danger."""
+    found = queries.progress(db(), saved.work)
+    to = pages.back_url(saved.work, found, saved.step) or pages.work_url(saved.work.id)
+    return send_to(f"{to}?from={saved.step.id}" if _help_first(saved.step) else to)
 
 
 def _go_on(saved: Saved) -> Response:
@@ -261,7 +293,9 @@ def save_draft(work_id: uuid.UUID, step_id: str) -> Response:
         return send_to(pages.step_url(work_id, step_id))
     if not saved.changed:
         return nothing_new()
-    return fragment("modules/_saved.html", saved_at=clock.now())
+    # Quietly: somebody is still writing.
+    first = _help_first(saved.step)
+    return fragment("modules/_saved.html", saved_at=clock.now(), first=first, is_quiet=True)
 
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/kept")
@@ -317,12 +351,26 @@ def do(work_id: uuid.UUID, deed: Callable[[], None]) -> Response:
     return send_to(pages.work_url(work_id))
 
 
+def rescue_report(work_id: uuid.UUID, prompt_id: str) -> Response:
+    """What got in the way, as it came without its session: kept, sealed, for its author."""
+    nonce = nonce_of_form()
+    unit().write()
+    author = None
+    if nonce is not None:
+        obstacle = cleaned(request.form.get(OBSTACLE, ""))
+        author = keeping.keep_report(
+            db(), installation.keyring, work_id, prompt_id, obstacle, nonce
+        )
+    return kept_for(author, url_for("home.index"))
+
+
 @bp.post("/work/<id:work_id>/homework/<prompt_id>")
+@rescued_by(rescue_report)
 def report(work_id: uuid.UUID, prompt_id: str) -> Response:
     try:
         homework.report(
             db(), installation.keyring, clinic(), person(), work_id, prompt_id,
-            outcome=request.form.get("action", ""), obstacle=request.form.get("obstacle", ""),
+            outcome=request.form.get("action", ""), obstacle=request.form.get(OBSTACLE, ""),
             nonce=nonce_of_form(),
         )  # fmt: skip
     except Invalid as invalid:

@@ -39,7 +39,9 @@ def sheet_page(
     unfit = kept.unfit if kept else {}
     fields = typed if typed is not None else filled_fields(step, answers, unfit)
     known = queries.sent(session, work, found) | answers
-    view = StepView(work.module, step, known, fields, wrong, [], [], paper.MOST_ROWS)
+    view = StepView(
+        work.module, step, known, fields, wrong, [], [], paper.MOST_ROWS, may_add_rows=False
+    )
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
     number, url = work.module.steps.index(step) + 1, pages.step_url(work.id, step.id)
     day = fields.get("written") or answers.get(queries.WRITTEN_ON)

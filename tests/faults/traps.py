@@ -55,6 +55,24 @@ SAVE_STEPS = (
     "turn over",
     "answered",
 )
+# Half a step saves itself, again and again.
+KEEP_STEPS = tuple(
+    step for step in SAVE_STEPS if step not in ("ending the step", "planning homework")
+)
+# Saying how homework went.
+REPORT_STEPS = (
+    "asked",
+    "turn",
+    "begun",
+    "storing the report",
+    "page made",
+    "auditing",
+    "committing",
+    "in the commit",
+    "committed",
+    "turn over",
+    "answered",
+)
 # Saving a draft of a module and publishing it.
 PUBLISH_STEPS = (
     "asked",
@@ -86,6 +104,7 @@ STATEMENTS = {
     "UPDATE threads": "counting it",
     "INSERT INTO responses": "storing the answers",
     "INSERT INTO step_endings": "ending the step",
+    "INSERT INTO homework_reports": "storing the report",
     "INSERT INTO module_revisions": "storing the text",
     "INSERT INTO published_modules": "publishing",
     "FROM homework": "planning homework",
@@ -271,7 +290,8 @@ def run_web(bind: str) -> None:
 
 def main(folder: str, role: str, *arguments: str) -> None:
     if role == "web":
-        set_in_the_web(Traps(Path(folder), (*SEND_STEPS, *SAVE_STEPS, *PUBLISH_STEPS)))
+        steps = (*SEND_STEPS, *SAVE_STEPS, *REPORT_STEPS, *PUBLISH_STEPS)
+        set_in_the_web(Traps(Path(folder), steps))
         run_web(*arguments)
     elif role == "worker":
         set_in_the_worker(Traps(Path(folder), TELL_STEPS))

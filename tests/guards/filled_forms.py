@@ -105,7 +105,8 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "modules.submit": {},
         "modules.begin_first": _nonce(world, role, ids, "engagement_id"),
         "modules.complete": {},
-        "modules.report": {"action": "done"} | _nonce(world, role, ids, "work_id"),
+        "modules.report": {"action": "done", "h.obstacle": "typed words"}
+        | _nonce(world, role, ids, "work_id"),
         "modules.give_feedback": {"s.noticed": "typed words", "based_on": "1", "action": "send"}
         | _nonce(world, role, ids, "work_id"),
         "modules.enter_sheet": answers

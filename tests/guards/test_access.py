@@ -119,7 +119,7 @@ GET  /work/progress                                      in    404  200  200  20
 GET  /work/sheet                                         in    404  200  200  404  -
 GET  /work/<id:work_id>                                  in    200  200  200  404  404 404 404 404
 POST /work/<id:work_id>/complete                         in    409  409  409  404  404 404 404 404
-POST /work/<id:work_id>/homework/<prompt_id>             in    303  404  404  404  404 404 404 404
+POST /work/<id:work_id>/homework/<prompt_id>             401   303  404  404  404  404 404 404 404
 POST /work/first                                         in    303  404  404  404  -
 POST /work/<id:work_id>/again                            in    404  409  409  404  404 404 404 404
 POST /work/<id:work_id>/all                              in    404  409  409  404  404 404 404 404

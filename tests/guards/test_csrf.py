@@ -41,6 +41,7 @@ RESCUED = [
     "/threads/<id:thread_id>/draft",
     "/modules/drafts/<id:draft_id>",
     "/modules/drafts/<id:draft_id>/draft",
+    "/work/<id:work_id>/homework/<prompt_id>",
     "/work/<id:work_id>/steps/<step_id>",
     "/work/<id:work_id>/steps/<step_id>/draft",
     "/work/<id:work_id>/steps/<step_id>/feedback",
@@ -80,6 +81,8 @@ def what_of(world: World, address: str, role: str) -> Ids:
 def place_of(world: World, rule: Rule, ids: Ids) -> str:
     """Where the words are offered."""
     url = world.url(rule, ids).removesuffix("/draft")
+    if "/homework/" in url:
+        return "/"
     return url.partition("/steps/")[0] if url.endswith("/feedback") else url
 
 

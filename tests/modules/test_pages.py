@@ -311,11 +311,15 @@ def test_homework_is_told_once_it_was_tried(cast: Cast, work: uuid.UUID) -> None
     person = cast.person("dana")
     stories.send(cast, person, work, "look", stories.LOOK | {"mood": 9})
     stories.send(cast, person, work, "plan")
-    dana, url = cast.browser("dana"), f"{url_of(work)}/homework/act"
-    for obstacle in ("It rained", "It rained again"):
+    url, today = f"{url_of(work)}/homework/act", clock.now()
+    for day, obstacle in enumerate(("It rained", "It rained again")):
+        wait_until(today + dt.timedelta(days=day))
+        dana = cast.browser("dana")
         dana.open("/")
-        dana.post(url, nonce=dana.nonce, action="not_yet", obstacle=obstacle)
-    assert "You planned" not in dana.page.text, "not asked a third time"
+        form: Fields = {"nonce": dana.nonce, "action": "not_yet", "h.obstacle": obstacle}
+        dana.post(url, **form)
+    wait_until(today + dt.timedelta(days=3))
+    assert "You planned" not in cast.browser("dana").open("/").text, "not asked a third time"
     ruth = cast.browser("ruth")
     ruth.open(url_of(work))
     assert "It rained again" in ruth.page.text

@@ -19,6 +19,8 @@ from portal.modules.queries.responses import Unfit, read_answers
 log = logging.getLogger("portal.modules")
 # Beside the answers of a sheet of paper that are kept: no prompt has such an id.
 WRITTEN_ON = "@written_on"
+# In the place of a step's id, where what is kept was said about homework: no step has such an id.
+_OF_HOMEWORK = "@homework:"
 
 
 def kept_label(clinic_id: uuid.UUID, work_id: uuid.UUID, step_id: str, kept_id: uuid.UUID) -> bytes:
@@ -36,7 +38,7 @@ class Kept:
 
 
 _KEPT = Prepared(
-    select(KeptAnswers.id, KeptAnswers.sealed, KeptAnswers.kept_at)
+    select(KeptAnswers.id, KeptAnswers.step_id, KeptAnswers.sealed, KeptAnswers.kept_at)
     .where(
         KeptAnswers.author_id == bindparam("person"),
         KeptAnswers.assignment_id == bindparam("work"),
@@ -50,14 +52,19 @@ def kept_of(session: Session, person: Person, work: OpenWork, step_id: str) -> l
     """What came too late for this step, oldest first."""
     found = []
     for row in _KEPT.all(session, person=person.id, work=work.id, step=step_id):
-        place = kept_label(person.clinic_id, work.id, step_id, row.id)
-        try:
-            opened = unpad(open_with(person.private_key, row.sealed, place)).decode()
-        except Unreadable:
-            log.error("kept answers %s do not open", row.id)
-            continue
-        found.append(Kept(row.id, row.kept_at, *read_answers(opened)))
+        words = _opened(person, work.id, row)
+        if words is not None:
+            found.append(Kept(row.id, row.kept_at, *read_answers(words)))
     return found
+
+
+def _opened(person: Person, work_id: uuid.UUID, row: Any) -> str | None:
+    place = kept_label(person.clinic_id, work_id, row.step_id, row.id)
+    try:
+        return unpad(open_with(person.private_key, row.sealed, place)).decode()
+    except Unreadable:
+        log.error("kept answers %s do not open", row.id)
+        return None
 
 
 def kept_beside(session: Session, person: Person, work: OpenWork) -> dict[str, Kept]:
@@ -81,5 +88,40 @@ def kept_feedback(session: Session, person: Person, work: OpenWork, step_id: str
 
 def work_with_kept_answers(session: Session, person: Person) -> set[uuid.UUID]:
     return set(
-        session.scalars(select(KeptAnswers.assignment_id).where(KeptAnswers.author_id == person.id))
+        session.scalars(
+            select(KeptAnswers.assignment_id).where(
+                KeptAnswers.author_id == person.id,
+                KeptAnswers.step_id.not_like(f"{_OF_HOMEWORK}%"),
+            )
+        )
     )
+
+
+def place_of_report(prompt_id: str) -> str:
+    """Where in given work it is kept how homework went."""
+    return f"{_OF_HOMEWORK}{prompt_id}"
+
+
+@dataclass(frozen=True)
+class KeptReport:
+    """What got in the way of homework, as it came when nobody was signed in any more."""
+
+    at: dt.datetime
+    obstacle: str
+
+
+def kept_reports(session: Session, person: Person) -> dict[tuple[uuid.UUID, str], KeptReport]:
+    """By given work and prompt, the latest of each."""
+    rows = session.scalars(
+        select(KeptAnswers)
+        .where(KeptAnswers.author_id == person.id, KeptAnswers.step_id.like(f"{_OF_HOMEWORK}%"))
+        .order_by(KeptAnswers.id)
+    )
+    found = {}
+    for row in rows:
+        words = _opened(person, row.assignment_id, row)
+        if words is not None:
+            prompt_id = row.step_id.removeprefix(_OF_HOMEWORK)
+            obstacle = str(read_answers(words)[0]["obstacle"])
+            found[row.assignment_id, prompt_id] = KeptReport(row.kept_at, obstacle)
+    return found

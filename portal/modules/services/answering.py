@@ -103,7 +103,8 @@ def save(
         audit.note(session, person.clinic_id, person.id, "answers:save", work.id, step_id)
     if not form.is_draft and alarmed(step, form.answers):
         call(session, person, work, step)
-    saved = Saved(work, step, changed, wrong=form.wrong)
+    is_shut = work.state not in ANSWERABLE
+    saved = Saved(work, step, changed, is_shut=is_shut, wrong=form.wrong)
     if ending is None:
         return saved
     return _end(session, person, saved, ending, seq, nonce_id, form.answers)
@@ -209,8 +210,8 @@ def _end(
     place = before.course.of(step.id)
     if work.state not in ANSWERABLE or place is None or not place.standing.may_be_answered:
         return replace(saved, is_shut=True)
-    missing = still_asked(step, answers) if ending is Ending.SENT else ()
-    if saved.wrong or missing:
+    missing = still_asked(step, answers)
+    if ending is Ending.SENT and (saved.wrong or missing):
         return replace(saved, missing=missing)
     was_whole = before.course.is_worked_through
     return leave(

@@ -4,7 +4,7 @@ import json
 import uuid
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
@@ -22,8 +22,11 @@ from portal.modules.access import (
 from portal.modules.format.shapes import Step
 from portal.modules.format.walk import homework
 from portal.modules.models import (
+    Ending,
     Homework,
     HomeworkReport,
+    KeptAnswers,
+    StepEnding,
 )
 from portal.modules.services.states import NonceRefused, count_waiting, ready, tell_the_team
 from portal.safety.words import check_length, cleaned
@@ -31,13 +34,20 @@ from portal.safety.words import check_length, cleaned
 LONGEST_OBSTACLE = 500
 MISSES = 2
 OUTCOMES = ("done", "partly", "not_yet")
+# What makes it another thing to do. How sure somebody is of it does not.
+PLANNED = ("what", "when", "where")
 
 
 def plan(
     session: Session, person: Person, work: OpenWork, step: Step, answers: dict[str, Any]
 ) -> None:
-    """What was planned in a step that is sent is asked for from now on."""
-    for plan, _words in homework(step, answers):
+    """What was planned in a step that is sent is asked for from now on; again only if the plan has
+    changed since it was sent the last time."""
+    before = _sent_before(session, work, step)
+    for plan, words in homework(step, answers):
+        is_known = session.get(Homework, (work.id, plan.id)) is not None
+        if is_known and before.get(plan.id) == _planned(words):
+            continue
         session.merge(
             Homework(
                 assignment_id=work.id,
@@ -50,6 +60,27 @@ def plan(
             )
         )
     session.flush()
+
+
+def _sent_before(session: Session, work: OpenWork, step: Step) -> dict[str, list[Any]]:
+    """What was planned here when the step was sent, before it was sent now."""
+    newest_first = session.scalars(
+        select(StepEnding.response_seq)
+        .where(
+            StepEnding.assignment_id == work.id,
+            StepEnding.step_id == step.id,
+            StepEnding.how == Ending.SENT,
+        )
+        .order_by(StepEnding.seq.desc())
+        .limit(2)
+    ).all()
+    found = queries.revisions(session, work, step.id)
+    answers = queries.merged(one for one in found if one.seq in newest_first[1:])
+    return {plan.id: _planned(words) for plan, words in homework(step, answers)}
+
+
+def _planned(words: dict[str, Any]) -> list[Any]:
+    return [words.get(part) or None for part in PLANNED]
 
 
 def report(
@@ -76,6 +107,7 @@ def report(
         raise Invalid(outcome="outcome_missing")
     obstacle = cleaned(obstacle)
     check_length(obstacle, LONGEST_OBSTACLE)
+    _forget_kept(session, person, work_id, prompt_id)
     if _has_reported(session, person, nonce) or row.closed_at is not None:
         return
     work = ready(session, clinic, person, work)
@@ -89,6 +121,17 @@ def report(
     session.flush()
     count_waiting(session, work)
     audit.note(session, person.clinic_id, person.id, "homework:report", work.id)
+
+
+def _forget_kept(session: Session, person: Person, work_id: uuid.UUID, prompt_id: str) -> None:
+    """What came too late has been said now."""
+    session.execute(
+        delete(KeptAnswers).where(
+            KeptAnswers.author_id == person.id,
+            KeptAnswers.assignment_id == work_id,
+            KeptAnswers.step_id == queries.place_of_report(prompt_id),
+        )
+    )
 
 
 def _has_reported(session: Session, person: Person, nonce: Nonce) -> bool:

@@ -26,6 +26,8 @@ from portal.modules.access import (
 )
 from portal.modules.models import (
     Feedback,
+    Homework,
+    HomeworkReport,
     KeptAnswers,
     StepEnding,
 )
@@ -80,8 +82,34 @@ def keep_feedback(
     return None
 
 
+def keep_report(
+    session: Session,
+    keyring: Keyring,
+    work_id: uuid.UUID,
+    prompt_id: str,
+    obstacle: str,
+    nonce: Nonce,
+) -> User | None:
+    """Keeps what a client typed about homework.
+
+    Returns that person, or None if the form was given to nobody who has this homework.
+    """
+    if session.get(Homework, (work_id, prompt_id)) is None:
+        return None
+    for author in grant_holders(session, work_id):
+        if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
+            if not _is_sent(session, HomeworkReport, HomeworkReport.by == author.id, nonce):
+                place, words = queries.place_of_report(prompt_id), {"obstacle": obstacle}
+                _keep(session, author, work_id, place, words if obstacle else {}, nonce)
+            return author
+    return None
+
+
 def _is_sent(
-    session: Session, model: type[StepEnding | Feedback], by: ColumnElement[bool], nonce: Nonce
+    session: Session,
+    model: type[StepEnding | Feedback | HomeworkReport],
+    by: ColumnElement[bool],
+    nonce: Nonce,
 ) -> bool:
     """A form that has done its work keeps nothing more."""
     return session.scalar(select(model.seq).where(by, model.nonce == nonce.id)) is not None

@@ -39,7 +39,7 @@ def they_work(story: Story) -> None:
     assert ruth.post(f"{first}/feedback", **words).status == 200
     _a_sheet_comes_back(story, work)
     dana.open("/")
-    report: dict[str, Any] = {"action": "not_yet", "obstacle": story.said("rain")}
+    report: dict[str, Any] = {"action": "not_yet", "h.obstacle": story.said("rain")}
     assert dana.post(f"{url}/homework/act", **report).status == 200
     too_late: dict[str, Any] = {"a.best": story.said("too late"), "action": "next"}
     assert late.post(first, **too_late).status == 401

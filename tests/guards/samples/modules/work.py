@@ -22,7 +22,13 @@ GIVEN_WORK = [
 
 TASKS = [
     SimpleNamespace(
-        what="Walk to the lake", when="Saturday", url=f"{WORK_URL}/homework/act", nonce="n", id="t1"
+        what="Walk to the lake",
+        when="Saturday",
+        url=f"{WORK_URL}/homework/act",
+        nonce="n",
+        id="t1",
+        kept_at=START,
+        obstacle="It rained",
     )
 ]
 
@@ -75,8 +81,16 @@ def step(**more: object) -> dict[str, Any]:
                 groups=((Control("text", "a.act.what", "What?"),),),
                 help="Small is good.",
             ),
+            Block(
+                "group",
+                label="Each night",
+                groups=((Control("text", "a.log.0.place", "Where?"),),),
+                more="more.log",
+                free_row="a.log.0.place",
+            ),
         ],
         "has_gate": False,
+        "has_more": True,
         "whole": WHOLE,
         "nonce": NONCE,
         "based_on": 3,
@@ -86,6 +100,8 @@ def step(**more: object) -> dict[str, Any]:
         "reading_day": "Tue 10 Mar",
         "may_answer": True,
         "is_sent": False,
+        "state": "in_progress",
+        "is_over_days": False,
         "problem": None,
         "after": {"alarms": [], "reply": authors_text(PROSE[3]), "shrink_url": "/shrink"},
     } | more
@@ -115,9 +131,21 @@ PAGES: Samples = {
             ],
         ),
     ),
+    "step-diary": ("modules/step.html", step(is_over_days=True)),
     "step-read": (
         "modules/step.html",
-        step(may_answer=False, is_sent=True, blocks=[], kept=None, after=None),
+        step(
+            may_answer=False,
+            is_sent=True,
+            state="withdrawn",
+            blocks=[
+                Block(
+                    "told", text_to_html(PROSE[2]), "What was good?", said=tuple(SAID), other="no"
+                )
+            ],
+            kept=None,
+            after=None,
+        ),
     ),
     "work": (
         "modules/show.html",
@@ -156,12 +184,16 @@ PAGES: Samples = {
     ),
 }
 
+DANGER = {"alarms": [authors_text(PROSE[0])], "reply": "", "shrink_url": ""}
+
 FRAGMENTS: Samples = {
     "step-saved": ("modules/_saved.html", {"saved_at": START}),
+    "step-saved-in-danger": ("modules/_saved.html", {"saved_at": START, "first": DANGER}),
     "step-open": (
         "modules/_problem.html",
         {
             "problem": PROSE[0],
+            "first": DANGER,
             "asked_still": [{"at": "a.mood", "label": PROSE[1], "says": "Please write a number."}],
         },
     ),
