@@ -71,7 +71,7 @@ def _clients_threads(engagement: Engagement) -> dict[str, Any]:
     names = threads.team_names(db(), installation.keyring, engagement.id)
     return {
         "threads": threads_pages.list_rows(rows, names),
-        "unsent": _unsent(engagement.id, rows),
+        "unsent": _unsent(engagement.id, engagement.vault_id),
         "new_url": threads_pages.new_thread_url(engagement.id),
     }
 
@@ -93,17 +93,8 @@ def _unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str
     return [{"words": wording.say(code), "url": url} for code in dict.fromkeys(codes) if code]
 
 
-def _unsent(engagement_id: uuid.UUID, rows: list[threads.ThreadRow]) -> list[dict[str, str]]:
-    """Where words wait that came when nobody was signed in any more."""
-    places = threads.places_with_kept_texts(db(), person())
-    waiting = [
-        {"url": threads_pages.thread_url(row.id), "subject": row.subject}
-        for row in rows
-        if row.id in places
-    ]
-    if engagement_id in places:
-        waiting.append({"url": threads_pages.new_thread_url(engagement_id), "subject": ""})
-    return waiting
+def _unsent(engagement_id: uuid.UUID, vault_id: uuid.UUID) -> list[dict[str, str]]:
+    return threads_pages.unsent_lines(db(), person(), engagement_id, vault_id)
 
 
 def _queue() -> Response:
@@ -177,7 +168,7 @@ def client(engagement_id: uuid.UUID) -> Response:
         ),
         **work_pages.team_part(db(), installation.keyring, person(), engagement_id, clock.now()),
         threads=threads_pages.list_rows(rows, []),
-        unsent=_unsent(engagement.id, rows),
+        unsent=_unsent(engagement.id, engagement.vault_id),
         unreachable=_unreachable(engagement.client_id, contact_url, is_own=False),
         team=team,
         people=[one for one in colleagues() if one["id"] not in on_team],

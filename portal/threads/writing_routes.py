@@ -13,7 +13,6 @@ from portal.core.web import (
     db,
     fragment,
     installation,
-    nothing_new,
     page,
     send_to,
     unit,
@@ -138,12 +137,22 @@ def _save(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id, to_write=True)
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
     vault = sending.ready_vault(db(), clinic(), person(), thread)
-    saved = unsent.save_draft(db(), person(), vault, thread.id, text=text, nonce=nonce)
+    sent = unsent.save_draft(
+        db(), person(), vault, thread.id, text=text, nonce=nonce, by_itself=_comes_by_itself()
+    )
     if not wants_fragment():
         return send_to(pages.thread_url(thread.id))
-    if not saved:
-        return nothing_new()
-    box = pages.Composer(text, "", "", "", saved_at=clock.now())
+    return _saved(sent)
+
+
+def _comes_by_itself() -> bool:
+    """Whether a draft is saved because there was a pause in typing; not by a button."""
+    return wants_fragment() and request.form.get("action") != "save"
+
+
+def _saved(sent: queries.SentBefore | None) -> Response:
+    """What stands under the box then. Of words that were sent already it says so."""
+    box = {"sent_at": sent.at} if sent else {"saved_at": clock.now()}
     return fragment("threads/_saved.html", composer=box)
 
 
@@ -200,7 +209,7 @@ def _new_page(
 ) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
-    before, kept_before = queries.unsent(db(), person(), vault, engagement_id)
+    before, kept_before, _ = pages.found_unsent(db(), person(), vault, engagement_id)
     draft = before if text is None else None
     return page(
         "threads/new.html",
@@ -227,7 +236,7 @@ def _save_new(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
     sending.engagement_to_write(db(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
-    saved = unsent.save_draft(
+    sent = unsent.save_draft(
         db(),
         person(),
         vault,
@@ -235,12 +244,11 @@ def _save_new(engagement_id: uuid.UUID) -> Response:
         text=request.form.get("text", ""),
         subject=request.form.get("subject", ""),
         nonce=Nonce.parse(request.form.get("nonce", "")),
+        by_itself=_comes_by_itself(),
     )
     if not wants_fragment():
         return send_to(url_for("threads.new", engagement_id=engagement_id))
-    if not saved:
-        return nothing_new()
-    return fragment("threads/_saved.html", composer={"saved_at": clock.now()})
+    return _saved(sent)
 
 
 @bp.post("/clients/<id:engagement_id>/threads/new/kept")
