@@ -357,7 +357,7 @@ def kept_in_engagement(
         .where((Thread.engagement_id == engagement_id) | (KeptText.place_id == engagement_id))
         .order_by(KeptText.id)
     )
-    places = {place_id: thread for place_id, thread in rows}
+    places: dict[uuid.UUID, Thread | None] = {row[0]: row[1] for row in rows}
     if not places:
         return []
     vault = open_for(session, person, vault_id)
