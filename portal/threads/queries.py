@@ -97,6 +97,30 @@ def messages_after(
     return _open(keyring, thread, rows)
 
 
+_LEFT_OUT = Prepared(
+    select(Message.seq)
+    .where(
+        Message.thread_id == bindparam("thread"),
+        Message.seq > bindparam("after"),
+        Message.seq < bindparam("before"),
+        Message.side == bindparam("side"),
+        Message.taken_back_at.is_(None),
+    )
+    .limit(1)
+)
+
+
+def is_unopened_before(session: Session, thread: OpenThread, seq: int) -> bool:
+    """Whether the other side has written something before a number that was not opened yet."""
+    opened = thread.opened_by_own_seq
+    if seq <= opened + 1:
+        return False
+    row = _LEFT_OUT.first(
+        session, thread=thread.id, after=opened, before=seq, side=thread.side.other
+    )
+    return row is not None
+
+
 def _open(
     keyring: Keyring, thread: OpenThread, rows: Iterable[tuple[Any, ...]]
 ) -> list[MessageFacts]:

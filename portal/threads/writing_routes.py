@@ -27,7 +27,6 @@ from portal.vault.queries import open_for
 
 __all__ = ["bp"]
 
-# What a send without scripts is answered with: one's own message and a little before it.
 NEWEST_AFTER_SEND = 3
 
 
@@ -81,7 +80,7 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
     box = pages.empty_composer(keyring, writer, thread)
     if not wants_fragment():
         return show_thread(
-            thread, template="threads/sent.html", count=NEWEST_AFTER_SEND, composer=box,
+            thread, template="threads/sent.html", count=_newest_after_send(thread), composer=box,
             sent_at=clock.now(),
         )  # fmt: skip
     after = request.form.get("after", type=number_of)
@@ -91,15 +90,22 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
     else:
         messages = queries.messages_after(db(), keyring, thread, since)
     if any(message.author_id != writer.id for message in messages):
-        note_opening(thread)
+        note_opening(thread, messages)
     return fragment(
         "threads/_sent.html",
         thread=thread,
         messages=pages.show_messages(thread, writer, messages),
-        newer_after=thread.last_seq,
+        newer_after=messages[-1].seq if messages else thread.last_seq,
         composer=box,
         sent_at=clock.now(),
     )
+
+
+def _newest_after_send(thread: OpenThread) -> int:
+    """Without scripts: one's own message and a little before it, or all that came meanwhile."""
+    if thread.last_other_seq <= thread.opened_by_own_seq:
+        return NEWEST_AFTER_SEND
+    return min(max(thread.last_seq - thread.opened_by_own_seq, NEWEST_AFTER_SEND), queries.PAGE)
 
 
 def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
