@@ -140,7 +140,7 @@ def test_what_is_typed_while_a_send_is_on_its_way_stays_in_the_box(
     walker.open(thread)
     walker.has_scripts()
     walker.fill("Your message", HALF)
-    walker.page.route("**/threads/*", lambda route: held.append(route))
+    walker.page.route("**/threads/*", held.append)
     walker.press("Send")
     walker.box("Your message").press("End")
     walker.type("Your message", " And this.")

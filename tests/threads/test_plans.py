@@ -114,8 +114,10 @@ def test_every_statement_of_the_hot_pages_uses_an_index(cast: Cast, thread: uuid
 def test_a_page_of_twenty_messages_asks_a_dozen_things_at_most(
     cast: Cast, thread: uuid.UUID
 ) -> None:
+    stories.open_thread(cast, cast.person("dana"), thread)
     dana = cast.browser("dana")
     dana.open(cast.thread_url(thread))
+    cast.send("ruth", thread, "And one that is new")
     with recorded(cast.database.engine) as asked:
         dana.open(cast.thread_url(thread))
     assert 3 < len(asked) <= 12
