@@ -15,6 +15,7 @@ from portal.core.web import (
     installation,
     page,
     send_to,
+    takes_up_to,
     unit,
     wants_fragment,
 )
@@ -28,6 +29,8 @@ from portal.vault.queries import open_for
 __all__ = ["bp"]
 
 NEWEST_AFTER_SEND = 3
+# As the proxy of deploy/: what is far too long to be sent comes back with the page that says so.
+takes_whole_books = takes_up_to(2 * 1024 * 1024, or_say="too_large")
 
 
 def rescue(**place: uuid.UUID) -> Response:
@@ -48,6 +51,7 @@ def rescue(**place: uuid.UUID) -> Response:
 
 @bp.post("/threads/<id:thread_id>")
 @rescued_by(rescue)
+@takes_whole_books
 def write(thread_id: uuid.UUID) -> Response:
     form = request.form
     if form.get("action") == "save":
@@ -135,6 +139,7 @@ def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:
 
 @bp.post("/threads/<id:thread_id>/draft")
 @rescued_by(rescue)
+@takes_whole_books
 def save_draft(thread_id: uuid.UUID) -> Response:
     return _save(thread_id)
 
@@ -186,6 +191,7 @@ def new(engagement_id: uuid.UUID) -> Response:
 
 @bp.post("/clients/<id:engagement_id>/threads/new")
 @rescued_by(rescue)
+@takes_whole_books
 def begin(engagement_id: uuid.UUID) -> Response:
     engagement_for(db(), installation.keyring, person(), engagement_id)
     if request.form.get("action") == "save":
@@ -235,6 +241,7 @@ def _new_page(
 
 @bp.post("/clients/<id:engagement_id>/threads/new/draft")
 @rescued_by(rescue)
+@takes_whole_books
 def save_new_draft(engagement_id: uuid.UUID) -> Response:
     return _save_new(engagement_id)
 

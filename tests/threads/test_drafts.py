@@ -168,6 +168,49 @@ def test_over_the_limit_nothing_is_sent_and_nothing_is_lost(cast: Cast) -> None:
     assert "ñ" * 8000 in dana.page.text
 
 
+HUGE = {"letters": "All of it. " * 30_000, "emoji": "\N{SLIGHTLY SMILING FACE}" * 30_000}
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("htmx", [False, True], ids=["no scripts", "htmx"])
+def test_a_whole_book_is_not_lost_either(sqlite_cast: Cast, text: str, htmx: bool) -> None:
+    cast = sqlite_cast
+    url, dana = cast.thread_url(cast.begin_thread("ruth", "dana")), cast.browser("dana")
+    dana.open(url)
+    dana.post(url, text=text, action="send", htmx=htmx)
+    assert dana.page.status_code == 422
+    assert box(dana) == text
+    dana.open(url)
+    dana.post(f"{url}/draft" if htmx else url, text=text, action="save", htmx=htmx)
+    assert dana.page.status_code == 200
+    dana.open(url)
+    assert box(dana) == text
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+def test_a_new_thread_may_be_begun_with_a_whole_book_in_the_box(
+    sqlite_cast: Cast, text: str
+) -> None:
+    url, dana = f"{sqlite_cast.client_url('dana')}/threads/new", sqlite_cast.browser("dana")
+    dana.open(url)
+    dana.post(url, text=text, subject="A book", action="send")
+    assert dana.page.status_code == 422
+    assert box(dana) == text
+    dana.post(f"{url}/draft", text=text, subject="A book", htmx=True)
+    assert dana.page.status_code == 200
+    dana.open(url)
+    assert box(dana) == text
+
+
+def test_one_letter_too_many_is_said_in_the_singular(sqlite_cast: Cast) -> None:
+    url = sqlite_cast.thread_url(sqlite_cast.begin_thread("ruth", "dana"))
+    dana = sqlite_cast.browser("dana")
+    for over, words in ((1, "1 letter too long"), (2, "2 letters too long")):
+        dana.open(url)
+        dana.post(url, text="a" * (8000 + over), action="send")
+        assert words in dana.page.text
+
+
 def test_line_breaks_and_edges_do_not_count_against_the_limit(sqlite_cast: Cast) -> None:
     url = sqlite_cast.thread_url(sqlite_cast.begin_thread("ruth", "dana"))
     dana = sqlite_cast.browser("dana")

@@ -74,6 +74,15 @@ def test_after_the_session_has_expired(cast: Cast) -> None:
     offers(cast, url)
 
 
+def test_a_whole_book_is_kept_too(sqlite_cast: Cast) -> None:
+    dana, url, form = composing(sqlite_cast)
+    dana.post("/sign-out")
+    book = "All of it. " * 30_000
+    dana.post(url, **{**form, "text": book})
+    assert dana.page.status_code == 401
+    assert book.strip() in sqlite_cast.browser("dana").open(url).text
+
+
 def test_after_signing_out_in_another_tab(cast: Cast) -> None:
     dana, url, form = composing(cast)
     dana.post("/sign-out")
