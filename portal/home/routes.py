@@ -67,10 +67,9 @@ def _client_home() -> Response:
 
 
 def _clients_threads(engagement: Engagement) -> dict[str, Any]:
-    rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
     names = threads.team_names(db(), installation.keyring, engagement.id)
     return {
-        "threads": threads_pages.list_rows(rows, names),
+        **threads_pages.thread_list(db(), person(), engagement.id, engagement.vault_id, names),
         "unsent": _unsent(engagement.id, engagement.vault_id),
         "new_url": threads_pages.new_thread_url(engagement.id),
     }
@@ -153,7 +152,6 @@ def _how_long(since: dt.datetime) -> str:
 @bp.get("/clients/<id:engagement_id>")
 def client(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
-    rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
     audit.note(db(), person().clinic_id, person().id, "engagement:open", engagement.id)
     team = team_rows(engagement_id)
     on_team = {member["id"] for member in team}
@@ -167,7 +165,7 @@ def client(engagement_id: uuid.UUID) -> Response:
             else url_for("caseload.invite_again", engagement_id=engagement_id)
         ),
         **work_pages.team_part(db(), installation.keyring, person(), engagement_id, clock.now()),
-        threads=threads_pages.list_rows(rows, []),
+        **threads_pages.thread_list(db(), person(), engagement.id, engagement.vault_id, []),
         unsent=_unsent(engagement.id, engagement.vault_id),
         unreachable=_unreachable(engagement.client_id, contact_url, is_own=False),
         team=team,

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import url_for
+from flask import request, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
@@ -13,7 +13,7 @@ from portal.accounts.people import Person
 from portal.core.database import at_the_end
 from portal.core.html import text_to_html
 from portal.core.i18n import _, face
-from portal.core.ids import short
+from portal.core.ids import parse, short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.threads import queries
@@ -213,8 +213,23 @@ def joined(kept: list[Written]) -> Written | None:
     return Written("\n\n".join(written.text for written in kept), "", kept[-1].at)
 
 
-def list_rows(rows: list[queries.ThreadRow], with_names: list[str]) -> list[dict[str, Any]]:
-    """Lines for a list of threads."""
+def thread_list(
+    session: Session,
+    person: Person,
+    engagement_id: uuid.UUID,
+    vault_id: uuid.UUID,
+    with_names: list[str],
+) -> dict[str, Any]:
+    """A list of threads, or the part of it that is asked for. Raises NotFound."""
+    before = request.args.get("before", type=parse)
+    rows, older = queries.threads_of(session, person, engagement_id, vault_id, before)
+    return {
+        "threads": _list_rows(rows, with_names),
+        "older_threads_url": f"{request.path}?before={short(older)}" if older else None,
+    }
+
+
+def _list_rows(rows: list[queries.ThreadRow], with_names: list[str]) -> list[dict[str, Any]]:
     return [
         {
             "url": thread_url(row.id),

@@ -17,6 +17,7 @@ from portal.caseload.models import CareTeamMember, Engagement
 from portal.caseload.queries import Waiting
 from portal.core.crypto import Unreadable, label, open_with, unpad
 from portal.core.database import Id
+from portal.core.errors import NotFound
 from portal.core.keyring import Keyring
 from portal.core.statements import Prepared
 from portal.safety.words import cleaned
@@ -35,6 +36,7 @@ from portal.vault.queries import open_for
 log = logging.getLogger("portal.threads")
 
 PAGE = 20
+THREADS = 30
 
 
 class MessageFacts(NamedTuple):
@@ -157,19 +159,44 @@ class ThreadRow:
     state: str
 
 
+class ThreadPage(NamedTuple):
+    """Some of an engagement's threads. `older` is where the page after this one begins."""
+
+    rows: list[ThreadRow]
+    older: uuid.UUID | None
+
+
 def threads_of(
-    session: Session, person: Person, engagement_id: uuid.UUID, vault_id: uuid.UUID
-) -> list[ThreadRow]:
-    """The threads of an engagement, the latest to change first."""
+    session: Session,
+    person: Person,
+    engagement_id: uuid.UUID,
+    vault_id: uuid.UUID,
+    before: uuid.UUID | None = None,
+) -> ThreadPage:
+    """The threads of an engagement, the latest to change first; or those after one of them.
+
+    Raises NotFound if `before` is no thread of this engagement.
+    """
     vault = open_for(session, person, vault_id)
-    rows = session.execute(
+    query = (
         select(Thread, ThreadClosure.closed_at)
         .outerjoin(ThreadClosure, ThreadClosure.thread_id == Thread.id)
         .where(Thread.engagement_id == engagement_id)
         .order_by(Thread.last_at.desc(), Thread.id.desc())
-        .limit(100)
+        .limit(THREADS + 1)
     )
-    return [_thread_row(vault, side_of(person), thread, closed) for thread, closed in rows]
+    if before is not None:
+        last_at = session.scalar(
+            select(Thread.last_at).where(Thread.id == before, Thread.engagement_id == engagement_id)
+        )
+        if last_at is None:
+            raise NotFound
+        later = (Thread.last_at == last_at) & (Thread.id >= before)
+        query = query.where(Thread.last_at <= last_at, ~later)
+    found = session.execute(query).all()
+    side = side_of(person)
+    rows = [_thread_row(vault, side, thread, closed) for thread, closed in found[:THREADS]]
+    return ThreadPage(rows, rows[-1].id if len(found) > THREADS else None)
 
 
 def _thread_row(

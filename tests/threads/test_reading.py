@@ -3,15 +3,18 @@
 import datetime as dt
 import re
 import uuid
+from functools import partial
 from html import unescape
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
 from portal.core import clock
-from portal.core.ids import short
+from portal.core.ids import new_id, short
 from portal.notifications.models import Channel, Pointer
 from portal.notifications.services import set_address
+from portal.threads import queries
 from portal.threads.models import Message
 from portal.threads.services import marking
 from tests.cast import Browser, Cast
@@ -304,9 +307,55 @@ def test_no_reply_needed_ends_the_waiting_until_the_next_message(cast: Cast) -> 
     assert "no reply is needed" not in dana.open(cast.thread_url(thread)).text
 
 
-def test_a_strangers_thread_is_like_one_that_does_not_exist(sqlite_cast: Cast) -> None:
-    from portal.core.ids import new_id
+EARLIER = re.compile(r'href="([^"]+)">Show earlier threads')
 
+
+@pytest.mark.parametrize("name", ["dana", "ruth"])
+def test_every_thread_is_on_a_list_however_many_there_are(cast: Cast, name: str) -> None:
+    noon = dt.datetime(2030, 3, 4, 12, tzinfo=dt.UTC)
+    expected = []
+    for number in range(queries.THREADS * 2 + 5):
+        # Several of the same moment, across the end of a page too.
+        clock.set_clock(partial(noon.__add__, dt.timedelta(minutes=number // 7)))
+        cast.begin_thread("ruth", "dana", subject=f"[{number}]")
+        expected.append(number)
+    clock.set_clock(None)
+    browser, seen = cast.browser(name), list[int]()
+    browser.open("/" if name == "dana" else cast.client_url("dana"))
+    for count in (queries.THREADS, queries.THREADS, 5):
+        assert len(shown(browser)) == count
+        seen += shown(browser)
+        earlier = EARLIER.search(browser.page.text)
+        if earlier is not None:
+            browser.open(earlier[1])
+    assert earlier is None
+    assert seen == expected[::-1]
+
+
+def test_words_wait_in_a_thread_on_a_later_list_too(sqlite_cast: Cast) -> None:
+    cast = sqlite_cast
+    url = cast.thread_url(cast.begin_thread("ruth", "dana", subject="Long ago"))
+    dana = cast.browser("dana")
+    dana.open(url)
+    form: dict[str, Any] = {"csrf_token": dana.token, "nonce": dana.nonce, "text": "Words"}
+    for _ in range(queries.THREADS):
+        cast.begin_thread("ruth", "dana")
+    dana.post("/sign-out")
+    dana.post(url, **form)
+    assert "Long ago" in cast.browser("dana").open("/").text
+
+
+def test_a_list_begins_at_no_thread_of_somebody_else(sqlite_cast: Cast) -> None:
+    cast = sqlite_cast
+    theirs = short(cast.begin_thread("luis", "mateo"))
+    for before in (theirs, short(new_id())):
+        assert cast.browser("dana").open(f"/?before={before}").status_code == 404
+        page = cast.browser("ruth").open(f"{cast.client_url('dana')}?before={before}")
+        assert page.status_code == 404
+    assert cast.browser("dana").open("/?before=nonsense").status_code == 200
+
+
+def test_a_strangers_thread_is_like_one_that_does_not_exist(sqlite_cast: Cast) -> None:
     cast = sqlite_cast
     thread = cast.begin_thread("ruth", "dana")
     luis = cast.browser("luis")
