@@ -7,13 +7,17 @@ _words: dict[str, Any] = {}
 
 
 def teach(words: Mapping[str, Any]) -> None:
-    """Adds a feature's words. Each is a lazy string; it may have %(name)s places."""
+    """Adds a feature's words. Each is a lazy string, which may have %(name)s places, or makes the
+    words from the details, as where a number decides between two of them."""
     _words.update(words)
 
 
 def say(code: str, **details: object) -> str:
     """The words for a code, in the language of this request."""
-    return str(_words[code]) % details if details else str(_words[code])
+    words = _words[code]
+    if callable(words):
+        return str(words(**details))
+    return str(words) % details if details else str(words)
 
 
 def known_codes() -> frozenset[str]:

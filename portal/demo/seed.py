@@ -231,7 +231,8 @@ class Seed:
     def _read_before(self, thread_id: uuid.UUID, message: MessageContent) -> None:
         """Whoever writes has read what came before."""
         with self._when(message) as (session, author):
-            marking.mark_opened(session, author, thread_for(session, author, thread_id))
+            opened = thread_for(session, author, thread_id)
+            marking.mark_opened(session, author, opened, opened.last_seq)
 
     def _read_last(self, thread: ThreadContent, thread_id: uuid.UUID) -> None:
         last = thread.messages[-1]
@@ -239,7 +240,8 @@ class Seed:
         at = self.content.at(last.at, self._now) + dt.timedelta(hours=2)
         with _at(min(at, self._now)), self.database.writing() as session:
             person = self.people[reader]
-            marking.mark_opened(session, person, thread_for(session, person, thread_id))
+            opened = thread_for(session, person, thread_id)
+            marking.mark_opened(session, person, opened, opened.last_seq)
 
     def _finish(self, thread: ThreadContent, thread_id: uuid.UUID) -> None:
         deeds: list[tuple[Deed | None, Callable[..., None]]] = [

@@ -68,11 +68,10 @@ def _client_home() -> Response:
 
 
 def _clients_threads(engagement: Engagement) -> dict[str, Any]:
-    rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
     names = threads.team_names(db(), installation.keyring, engagement.id)
     return {
-        "threads": threads_pages.list_rows(rows, names),
-        "unsent": _unsent(engagement.id, rows),
+        **threads_pages.thread_list(db(), person(), engagement.id, engagement.vault_id, names),
+        "unsent": _unsent(engagement.id, engagement.vault_id),
         "new_url": threads_pages.new_thread_url(engagement.id),
     }
 
@@ -106,17 +105,8 @@ def _my_silences() -> list[dict[str, str]]:
     return [{"words": wording.say(code), "url": url} for code in codes]
 
 
-def _unsent(engagement_id: uuid.UUID, rows: list[threads.ThreadRow]) -> list[dict[str, str]]:
-    """Where words wait that came when nobody was signed in any more."""
-    places = threads.places_with_kept_texts(db(), person())
-    waiting = [
-        {"url": threads_pages.thread_url(row.id), "subject": row.subject}
-        for row in rows
-        if row.id in places
-    ]
-    if engagement_id in places:
-        waiting.append({"url": threads_pages.new_thread_url(engagement_id), "subject": ""})
-    return waiting
+def _unsent(engagement_id: uuid.UUID, vault_id: uuid.UUID) -> list[dict[str, str]]:
+    return threads_pages.unsent_lines(db(), person(), engagement_id, vault_id)
 
 
 def _queue() -> Response:
@@ -194,7 +184,6 @@ def _how_long(since: dt.datetime) -> str:
 @bp.get("/clients/<id:engagement_id>")
 def client(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for_team(db(), installation.keyring, person(), engagement_id)
-    rows = threads.threads_of(db(), person(), engagement.id, engagement.vault_id)
     audit.note(db(), person().clinic_id, person().id, "engagement:open", engagement.id)
     team = team_rows(engagement_id)
     on_team = {member["id"] for member in team}
@@ -208,8 +197,8 @@ def client(engagement_id: uuid.UUID) -> Response:
             else url_for("caseload.invite_again", engagement_id=engagement_id)
         ),
         **work_pages.team_part(db(), installation.keyring, person(), engagement_id, clock.now()),
-        threads=threads_pages.list_rows(rows, []),
-        unsent=_unsent(engagement.id, rows),
+        **threads_pages.thread_list(db(), person(), engagement.id, engagement.vault_id, []),
+        unsent=_unsent(engagement.id, engagement.vault_id),
         unreachable=_unreachable(engagement.client_id, contact_url, is_own=False),
         team=team,
         people=[one for one in colleagues() if one["id"] not in on_team],

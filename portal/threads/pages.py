@@ -5,20 +5,23 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import url_for
+from flask import request, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
+from portal.core.database import at_the_end
 from portal.core.html import text_to_html
 from portal.core.i18n import _, face
-from portal.core.ids import short
+from portal.core.ids import parse, short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
 from portal.threads import queries
 from portal.threads.access import OpenThread
 from portal.threads.models import Side
 from portal.threads.queries import MessageFacts, Written
+from portal.threads.services import unsent
+from portal.vault.keys import OpenVault
 
 
 class MessageView(NamedTuple):
@@ -57,6 +60,7 @@ class Composer:
     draft_url: str
     discard_url: str
     saved_at: dt.datetime | None = None
+    sent_at: dt.datetime | None = None
     problem: str | None = None
     offered: Written | None = None
 
@@ -149,7 +153,7 @@ def composer(
     problem: str | None = None,
 ) -> Composer:
     """The box, with what was typed just now, or else the draft, and with what was kept."""
-    draft, kept = queries.unsent(session, person, thread.vault, thread.id)
+    draft, kept, _ = found_unsent(session, person, thread.vault, thread.id)
     written = draft if text is None else None
     url = thread_url(thread.id)
     return Composer(
@@ -172,7 +176,34 @@ def empty_composer(keyring: Keyring, person: Person, thread: OpenThread) -> Comp
 
 def left_unsent(session: Session, person: Person, thread: OpenThread) -> Written | None:
     """What this person wrote for a thread before it was closed, to be taken into a new one."""
-    return joined(queries.unsent_texts(session, person, thread))
+    return joined(queries.all_texts(found_unsent(session, person, thread.vault, thread.id)))
+
+
+def found_unsent(
+    session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID
+) -> queries.Unsent:
+    """What a page offers of a place. What turns out to have been sent is kept no longer."""
+    found = queries.unsent(session, person, vault, place_id)
+    _forget_echoes(session, person, found)
+    return found
+
+
+def _forget_echoes(session: Session, person: Person, found: queries.Unsent) -> None:
+    if found.echoes:
+        at_the_end(session, lambda session: unsent.forget_echoes(session, person, found.echoes))
+
+
+def unsent_lines(
+    session: Session, person: Person, engagement_id: uuid.UUID, vault_id: uuid.UUID
+) -> list[dict[str, str]]:
+    """Where words wait that came when nobody was signed in any more."""
+    lines = []
+    for place in queries.kept_in_engagement(session, person, engagement_id, vault_id):
+        _forget_echoes(session, person, place.found)
+        if place.found.kept:
+            url = thread_url(place.thread_id) if place.thread_id else new_thread_url(engagement_id)
+            lines.append({"url": url, "subject": place.subject})
+    return lines
 
 
 def joined(kept: list[Written]) -> Written | None:
@@ -182,8 +213,23 @@ def joined(kept: list[Written]) -> Written | None:
     return Written("\n\n".join(written.text for written in kept), "", kept[-1].at)
 
 
-def list_rows(rows: list[queries.ThreadRow], with_names: list[str]) -> list[dict[str, Any]]:
-    """Lines for a list of threads."""
+def thread_list(
+    session: Session,
+    person: Person,
+    engagement_id: uuid.UUID,
+    vault_id: uuid.UUID,
+    with_names: list[str],
+) -> dict[str, Any]:
+    """A list of threads, or the part of it that is asked for. Raises NotFound."""
+    before = request.args.get("before", type=parse)
+    rows, older = queries.threads_of(session, person, engagement_id, vault_id, before)
+    return {
+        "threads": _list_rows(rows, with_names),
+        "older_threads_url": f"{request.path}?before={short(older)}" if older else None,
+    }
+
+
+def _list_rows(rows: list[queries.ThreadRow], with_names: list[str]) -> list[dict[str, Any]]:
     return [
         {
             "url": thread_url(row.id),

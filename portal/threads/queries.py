@@ -16,9 +16,11 @@ from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
 from portal.caseload.queries import Waiting
 from portal.core.crypto import Unreadable, label, open_with, unpad
+from portal.core.database import Id
+from portal.core.errors import NotFound
 from portal.core.keyring import Keyring
-from portal.core.nonces import Nonce
 from portal.core.statements import Prepared
+from portal.safety.words import cleaned
 from portal.threads.access import OpenThread, side_of, subject_place
 from portal.threads.models import (
     Draft,
@@ -34,6 +36,7 @@ from portal.vault.queries import open_for
 log = logging.getLogger("portal.threads")
 
 PAGE = 20
+THREADS = 30
 
 
 class MessageFacts(NamedTuple):
@@ -96,6 +99,30 @@ def messages_after(
     return _open(keyring, thread, rows)
 
 
+_LEFT_OUT = Prepared(
+    select(Message.seq)
+    .where(
+        Message.thread_id == bindparam("thread"),
+        Message.seq > bindparam("after"),
+        Message.seq < bindparam("before"),
+        Message.side == bindparam("side"),
+        Message.taken_back_at.is_(None),
+    )
+    .limit(1)
+)
+
+
+def is_unopened_before(session: Session, thread: OpenThread, seq: int) -> bool:
+    """Whether the other side has written something before a number that was not opened yet."""
+    opened = thread.opened_by_own_seq
+    if seq <= opened + 1:
+        return False
+    row = _LEFT_OUT.first(
+        session, thread=thread.id, after=opened, before=seq, side=thread.side.other
+    )
+    return row is not None
+
+
 def _open(
     keyring: Keyring, thread: OpenThread, rows: Iterable[tuple[Any, ...]]
 ) -> list[MessageFacts]:
@@ -132,19 +159,44 @@ class ThreadRow:
     state: str
 
 
+class ThreadPage(NamedTuple):
+    """Some of an engagement's threads. `older` is where the page after this one begins."""
+
+    rows: list[ThreadRow]
+    older: uuid.UUID | None
+
+
 def threads_of(
-    session: Session, person: Person, engagement_id: uuid.UUID, vault_id: uuid.UUID
-) -> list[ThreadRow]:
-    """The threads of an engagement, the latest to change first."""
+    session: Session,
+    person: Person,
+    engagement_id: uuid.UUID,
+    vault_id: uuid.UUID,
+    before: uuid.UUID | None = None,
+) -> ThreadPage:
+    """The threads of an engagement, the latest to change first; or those after one of them.
+
+    Raises NotFound if `before` is no thread of this engagement.
+    """
     vault = open_for(session, person, vault_id)
-    rows = session.execute(
+    query = (
         select(Thread, ThreadClosure.closed_at)
         .outerjoin(ThreadClosure, ThreadClosure.thread_id == Thread.id)
         .where(Thread.engagement_id == engagement_id)
         .order_by(Thread.last_at.desc(), Thread.id.desc())
-        .limit(100)
+        .limit(THREADS + 1)
     )
-    return [_thread_row(vault, side_of(person), thread, closed) for thread, closed in rows]
+    if before is not None:
+        last_at = session.scalar(
+            select(Thread.last_at).where(Thread.id == before, Thread.engagement_id == engagement_id)
+        )
+        if last_at is None:
+            raise NotFound
+        later = (Thread.last_at == last_at) & (Thread.id >= before)
+        query = query.where(Thread.last_at <= last_at, ~later)
+    found = session.execute(query).all()
+    side = side_of(person)
+    rows = [_thread_row(vault, side, thread, closed) for thread, closed in found[:THREADS]]
+    return ThreadPage(rows, rows[-1].id if len(found) > THREADS else None)
 
 
 def _thread_row(
@@ -187,17 +239,42 @@ class Sent:
     seq: int
 
 
+@dataclass(frozen=True)
+class SentBefore(Sent):
+    """What a nonce has sent already. `sealed` is None if it was taken back."""
+
+    author_id: uuid.UUID
+    at: dt.datetime
+    sealed: Sealed | None
+
+    def words(self, vault: OpenVault) -> str | None:
+        """None if it was taken back, or if this vault does not open it."""
+        if self.sealed is None:
+            return None
+        return vault.open_or_none(
+            self.sealed, message_place(self.thread_id, self.seq, self.author_id)
+        )
+
+
 _SENT = Prepared(
-    select(Message.thread_id, Message.seq).where(
-        Message.author_id == bindparam("author"), Message.nonce == bindparam("nonce")
-    )
+    select(
+        Message.thread_id,
+        Message.seq,
+        Message.sent_at,
+        Message.taken_back_at,
+        Message.epoch,
+        Message.sealed,
+    ).where(Message.author_id == bindparam("author"), Message.nonce == bindparam("nonce"))
 )
 
 
-def find_sent(session: Session, author_id: uuid.UUID, nonce: Nonce) -> Sent | None:
+def find_sent(session: Session, author_id: uuid.UUID, nonce_id: uuid.UUID) -> SentBefore | None:
     """What a nonce has sent already, if anything."""
-    row = _SENT.first(session, author=author_id, nonce=nonce.id)
-    return Sent(*row) if row else None
+    row = _SENT.first(session, author=author_id, nonce=nonce_id)
+    if row is None:
+        return None
+    sealed = None if row.taken_back_at else Sealed(row.epoch, row.sealed)
+    return SentBefore(row.thread_id, row.seq, author_id, row.sent_at, sealed)
 
 
 @dataclass(frozen=True)
@@ -216,11 +293,13 @@ def draft_place(place_id: uuid.UUID, author_id: uuid.UUID) -> Place:
 class Unsent(NamedTuple):
     """What somebody has written for one place and not sent.
 
-    draft: what they are writing; kept: what came when nobody was signed in, oldest first.
+    draft: what they are writing; kept: what came when nobody was signed in, oldest first;
+    echoes: what came so too but had been sent, which could not be known before.
     """
 
     draft: Written | None
     kept: list[Written]
+    echoes: list[uuid.UUID]
 
 
 # One look-up for both: every thread page asks, and mostly there is neither.
@@ -232,6 +311,7 @@ _UNSENT = Prepared(
             Draft.epoch,
             Draft.sealed,
             Draft.saved_at.label("at"),
+            literal_column("NULL", Id).label("nonce"),
         ).where(Draft.author_id == bindparam("person"), Draft.place_id == bindparam("place")),
         select(
             literal_column("1", Integer),
@@ -239,6 +319,7 @@ _UNSENT = Prepared(
             literal_column("0", Integer),
             KeptText.sealed,
             KeptText.kept_at,
+            KeptText.nonce,
         ).where(KeptText.author_id == bindparam("person"), KeptText.place_id == bindparam("place")),
     ).order_by("is_kept", "id")
 )
@@ -246,18 +327,34 @@ _UNSENT = Prepared(
 
 def unsent(session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID) -> Unsent:
     """What this person has not sent in a thread (or, by engagement, of a new one)."""
-    draft, kept = None, []
+    found = Unsent(None, [], [])
     for row in _UNSENT.all(session, person=person.id, place=place_id):
         if row.is_kept:
-            opened = _open_kept(person, place_id, row)
+            written = _open_kept(person, place_id, row)
         else:
             sealed = Sealed(row.epoch, row.sealed)
             opened = vault.open_or_none(sealed, draft_place(place_id, person.id))
-        if opened is not None and row.is_kept:
-            kept.append(_written(opened, row.at))
-        elif opened is not None:
-            draft = _written(opened, row.at)
-    return Unsent(draft, kept)
+            written = _written(opened, row.at) if opened is not None else None
+            found = found._replace(draft=written)
+        if row.is_kept and _is_echo(session, person, vault, row.nonce, written):
+            found.echoes.append(row.id)
+        elif row.is_kept and written is not None:
+            found.kept.append(written)
+    return found
+
+
+def _is_echo(
+    session: Session,
+    person: Person,
+    vault: OpenVault,
+    nonce_id: uuid.UUID,
+    written: Written | None,
+) -> bool:
+    """Whether a kept text says what its form has sent, and nothing that was written on it since."""
+    if written is None:
+        return False
+    sent = find_sent(session, person.id, nonce_id)
+    return sent is not None and sent.words(vault) == cleaned(written.text)
 
 
 def written_fields(text: str, subject: str) -> str:
@@ -274,23 +371,55 @@ def kept_label(clinic_id: uuid.UUID, place_id: uuid.UUID, kept_id: uuid.UUID) ->
     return label(clinic_id, "kept_texts", place_id, kept_id)
 
 
-def _open_kept(person: Person, place_id: uuid.UUID, row: Any) -> str | None:
+def _open_kept(person: Person, place_id: uuid.UUID, row: Any) -> Written | None:
     place = kept_label(person.clinic_id, place_id, row.id)
     try:
-        return unpad(open_with(person.private_key, row.sealed, place)).decode()
+        opened = unpad(open_with(person.private_key, row.sealed, place)).decode()
+        return _written(opened, row.at)
     except Unreadable:
         log.error("kept text %s does not open", row.id)
         return None
 
 
-def unsent_texts(session: Session, person: Person, thread: OpenThread) -> list[Written]:
-    """Draft and kept texts of a thread, in that order: all that a closed thread leaves unsent."""
-    draft, kept = unsent(session, person, thread.vault, thread.id)
+def all_texts(found: Unsent) -> list[Written]:
+    """Draft and kept texts, in that order: all that a closed thread leaves unsent."""
+    draft, kept, _ = found
     return [draft, *kept] if draft is not None and draft.text.strip() else kept
 
 
-def places_with_kept_texts(session: Session, person: Person) -> set[uuid.UUID]:
-    return set(session.scalars(select(KeptText.place_id).where(KeptText.author_id == person.id)))
+@dataclass(frozen=True)
+class KeptIn:
+    """A place where words wait that came when nobody was signed in. `thread_id` is None for those
+    of a new thread. They may have been sent: that is known once they are opened."""
+
+    thread_id: uuid.UUID | None
+    subject: str
+    found: Unsent
+
+
+def kept_in_engagement(
+    session: Session, person: Person, engagement_id: uuid.UUID, vault_id: uuid.UUID
+) -> list[KeptIn]:
+    """Where in an engagement words of this person wait; mostly nowhere, and that costs little."""
+    rows = session.execute(
+        select(KeptText.place_id, Thread)
+        .outerjoin(Thread, Thread.id == KeptText.place_id)
+        .where(KeptText.author_id == person.id)
+        .where((Thread.engagement_id == engagement_id) | (KeptText.place_id == engagement_id))
+        .order_by(KeptText.id)
+    )
+    places: dict[uuid.UUID, Thread | None] = {row[0]: row[1] for row in rows}
+    if not places:
+        return []
+    vault = open_for(session, person, vault_id)
+    return [
+        KeptIn(
+            thread.id if thread else None,
+            _subject(vault, thread) if thread else "",
+            unsent(session, person, vault, place_id),
+        )
+        for place_id, thread in places.items()
+    ]
 
 
 def waiting_items(session: Session, person: Person) -> list[Waiting]:

@@ -48,15 +48,15 @@ def show_thread(
     box = more.pop("composer", None)
     if box is None and thread.closed_at is None:
         box = pages.composer(session, keyring, reader, thread)
-    note_opening(thread)
+    withheld = note_opening(thread, messages)
     url = pages.thread_url(thread.id)
     return page(
         template,
         status=status,
         thread=pages.head(session, keyring, thread),
         messages=pages.show_messages(thread, reader, messages),
-        older_url=_older_url(thread, messages),
-        newer_after=thread.last_seq,
+        older_url=_older_url(thread, messages, withheld),
+        newer_after=messages[-1].seq if messages and before is None else thread.last_seq,
         check_url=f"{url}/new",
         composer=box,
         offered=pages.left_unsent(session, reader, thread) if thread.closed_at else None,
@@ -73,20 +73,36 @@ def _may_say_no_reply(thread: OpenThread) -> bool:
     return thread.closed_at is None and thread.no_reply_at is None and thread.last_seq > 0
 
 
-def _older_url(thread: OpenThread, messages: list[queries.MessageFacts]) -> str | None:
+def _older_url(
+    thread: OpenThread, messages: list[queries.MessageFacts], withheld: int | None
+) -> str | None:
     if not messages or messages[0].seq <= 1:
         return None
-    return f"{pages.thread_url(thread.id)}/earlier?before={messages[0].seq}"
+    shown = f"&to={withheld}" if withheld else ""
+    return f"{pages.thread_url(thread.id)}/earlier?before={messages[0].seq}{shown}"
 
 
-def note_opening(thread: OpenThread) -> None:
-    """Who opened it goes into the trail each time; that it is opened, once."""
+def note_opening(thread: OpenThread, messages: list[queries.MessageFacts]) -> int | None:
+    """Who opened it goes into the trail each time; that it is opened, once, as far as it is shown.
+
+    Returns the number of the last message shown if this could not be marked, since there is
+    something new before the first of them. The link to that takes the number along, as `to`.
+    """
     session, reader = db(), person()
+    shown = max(messages[-1].seq, _shown_before(thread)) if messages else 0
+    is_new = min(thread.last_other_seq, shown) > thread.opened_by_own_seq
+    withheld = is_new and queries.is_unopened_before(session, thread, messages[0].seq)
     # The thread's row before the trail's turn, as in a send: in two orders they would wait for
     # each other.
-    if thread.last_other_seq > thread.opened_by_own_seq:
-        at_the_end(session, lambda session: marking.mark_opened(session, reader, thread))
+    if is_new and not withheld and request.method != "HEAD":
+        at_the_end(session, lambda session: marking.mark_opened(session, reader, thread, shown))
     audit.note(session, reader.clinic_id, reader.id, "thread:open", thread.id)
+    return shown if withheld else None
+
+
+def _shown_before(thread: OpenThread) -> int:
+    """Up to which number the pages have been shown from which somebody goes back to this one."""
+    return min(request.args.get("to", default=0, type=number_of), thread.last_seq)
 
 
 @bp.get("/threads/<id:thread_id>/earlier")
@@ -96,11 +112,11 @@ def earlier(thread_id: uuid.UUID) -> Response:
         return show_thread(thread, template="threads/show.html")
     before = request.args.get("before", type=number_of)
     messages = queries.messages_before(db(), installation.keyring, thread, before)
-    note_opening(thread)
+    withheld = note_opening(thread, messages)
     return fragment(
         "threads/_older.html",
         messages=pages.show_messages(thread, person(), messages),
-        older_url=_older_url(thread, messages),
+        older_url=_older_url(thread, messages, withheld),
     )
 
 
@@ -113,7 +129,7 @@ def check(thread_id: uuid.UUID) -> Response:
         return fragment("threads/_checked.html", messages=[], checked_at=clock.now())
     thread = thread_for(db(), person(), thread_id)
     messages = queries.messages_after(db(), installation.keyring, thread, after)
-    note_opening(thread)
+    note_opening(thread, messages)
     return fragment(
         "threads/_checked.html",
         messages=pages.show_messages(thread, person(), messages),

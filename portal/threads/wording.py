@@ -1,10 +1,21 @@
 """What is said about threads when something is not possible."""
 
+from portal.core.i18n import _n
 from portal.core.i18n import lazy as _
+
+
+def _too_long(over: int) -> str:
+    """What is said of a text that has `over` letters more than can be sent."""
+    return _n(
+        "This is %(num)s letter too long. Please send it in parts.",
+        "This is %(num)s letters too long. Please send it in parts.",
+        over,
+    )
+
 
 WORDS = {
     "text_empty": _("There is nothing in the box yet."),
-    "text_too_long": _("This is %(over)s letters too long. Please send it in two parts."),
+    "text_too_long": _too_long,
     "subject_empty": _("Please say in a few words what it is about."),
     "subject_too_long": _("Please say in fewer words what it is about."),
     "thread_closed": _("This thread was closed. You can send your words as a new thread."),

@@ -13,9 +13,9 @@ from portal.core.web import (
     db,
     fragment,
     installation,
-    nothing_new,
     page,
     send_to,
+    takes_up_to,
     unit,
     wants_fragment,
 )
@@ -28,8 +28,9 @@ from portal.vault.queries import open_for
 
 __all__ = ["bp"]
 
-# What a send without scripts is answered with: one's own message and a little before it.
 NEWEST_AFTER_SEND = 3
+# As the proxy of deploy/: what is far too long to be sent comes back with the page that says so.
+takes_whole_books = takes_up_to(2 * 1024 * 1024, or_say="too_large")
 
 
 def rescue(**place: uuid.UUID) -> Response:
@@ -50,6 +51,7 @@ def rescue(**place: uuid.UUID) -> Response:
 
 @bp.post("/threads/<id:thread_id>")
 @rescued_by(rescue)
+@takes_whole_books
 def write(thread_id: uuid.UUID) -> Response:
     form = request.form
     if form.get("action") == "save":
@@ -82,7 +84,7 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
     box = pages.empty_composer(keyring, writer, thread)
     if not wants_fragment():
         return show_thread(
-            thread, template="threads/sent.html", count=NEWEST_AFTER_SEND, composer=box,
+            thread, template="threads/sent.html", count=_newest_after_send(thread), composer=box,
             sent_at=clock.now(),
         )  # fmt: skip
     after = request.form.get("after", type=number_of)
@@ -92,15 +94,22 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
     else:
         messages = queries.messages_after(db(), keyring, thread, since)
     if any(message.author_id != writer.id for message in messages):
-        note_opening(thread)
+        note_opening(thread, messages)
     return fragment(
         "threads/_sent.html",
         thread=thread,
         messages=pages.show_messages(thread, writer, messages),
-        newer_after=thread.last_seq,
+        newer_after=messages[-1].seq if messages else thread.last_seq,
         composer=box,
         sent_at=clock.now(),
     )
+
+
+def _newest_after_send(thread: OpenThread) -> int:
+    """Without scripts: one's own message and a little before it, or all that came meanwhile."""
+    if thread.last_other_seq <= thread.opened_by_own_seq:
+        return NEWEST_AFTER_SEND
+    return min(max(thread.last_seq - thread.opened_by_own_seq, NEWEST_AFTER_SEND), queries.PAGE)
 
 
 def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
@@ -130,6 +139,7 @@ def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:
 
 @bp.post("/threads/<id:thread_id>/draft")
 @rescued_by(rescue)
+@takes_whole_books
 def save_draft(thread_id: uuid.UUID) -> Response:
     return _save(thread_id)
 
@@ -138,13 +148,24 @@ def _save(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id, to_write=True)
     text, nonce = request.form.get("text", ""), Nonce.parse(request.form.get("nonce", ""))
     vault = sending.ready_vault(db(), clinic(), person(), thread)
-    saved = unsent.save_draft(db(), person(), vault, thread.id, text=text, nonce=nonce)
+    sent = unsent.save_draft(
+        db(), person(), vault, thread.id, text=text, nonce=nonce, by_itself=_comes_by_itself()
+    )
     if not wants_fragment():
         return send_to(pages.thread_url(thread.id))
-    if not saved:
-        return nothing_new()
-    box = pages.Composer(text, "", "", "", saved_at=clock.now())
-    return fragment("threads/_saved.html", composer=box)
+    return _saved(sent)
+
+
+def _comes_by_itself() -> bool:
+    """Whether a draft is saved because there was a pause in typing; not by a button."""
+    return wants_fragment() and request.form.get("action") != "save"
+
+
+def _saved(sent: queries.SentBefore | None) -> Response:
+    """What stands under the box then. Of words that were sent already it says so."""
+    box = {"sent_at": sent.at} if sent else {"saved_at": clock.now()}
+    asked_by = "_saved.html" if _comes_by_itself() else "_saved_by_button.html"
+    return fragment(f"threads/{asked_by}", composer=box)
 
 
 @bp.post("/threads/<id:thread_id>/kept")
@@ -170,6 +191,7 @@ def new(engagement_id: uuid.UUID) -> Response:
 
 @bp.post("/clients/<id:engagement_id>/threads/new")
 @rescued_by(rescue)
+@takes_whole_books
 def begin(engagement_id: uuid.UUID) -> Response:
     engagement_for(db(), installation.keyring, person(), engagement_id)
     if request.form.get("action") == "save":
@@ -200,7 +222,7 @@ def _new_page(
 ) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
-    before, kept_before = queries.unsent(db(), person(), vault, engagement_id)
+    before, kept_before, _ = pages.found_unsent(db(), person(), vault, engagement_id)
     draft = before if text is None else None
     return page(
         "threads/new.html",
@@ -219,6 +241,7 @@ def _new_page(
 
 @bp.post("/clients/<id:engagement_id>/threads/new/draft")
 @rescued_by(rescue)
+@takes_whole_books
 def save_new_draft(engagement_id: uuid.UUID) -> Response:
     return _save_new(engagement_id)
 
@@ -227,7 +250,7 @@ def _save_new(engagement_id: uuid.UUID) -> Response:
     engagement = engagement_for(db(), installation.keyring, person(), engagement_id)
     sending.engagement_to_write(db(), engagement_id)
     vault = open_for(db(), person(), engagement.vault_id)
-    saved = unsent.save_draft(
+    sent = unsent.save_draft(
         db(),
         person(),
         vault,
@@ -235,12 +258,11 @@ def _save_new(engagement_id: uuid.UUID) -> Response:
         text=request.form.get("text", ""),
         subject=request.form.get("subject", ""),
         nonce=Nonce.parse(request.form.get("nonce", "")),
+        by_itself=_comes_by_itself(),
     )
     if not wants_fragment():
         return send_to(url_for("threads.new", engagement_id=engagement_id))
-    if not saved:
-        return nothing_new()
-    return fragment("threads/_saved.html", composer={"saved_at": clock.now()})
+    return _saved(sent)
 
 
 @bp.post("/clients/<id:engagement_id>/threads/new/kept")

@@ -45,7 +45,10 @@
     });
     sent.typed = typed;
     offline(false);
-    if (event.target.tagName === 'FORM') one('#saved').textContent = '';
+    if (event.target.tagName !== 'FORM') return;
+    one('#saved').textContent = '';
+    sent.box = one('#text');
+    sent.words = sent.box && sent.box.value;
   });
   document.addEventListener('htmx:error', () => offline(true));
   document.addEventListener('htmx:response:error', (event) => offline(event.detail.ctx.response.status !== 422));
@@ -55,7 +58,13 @@
     if (sent.request.body && sent.response.status < 400) saved = sent.typed;
   });
   // A day is named once, also where two pieces of the conversation meet.
-  document.addEventListener('htmx:after:swap', () => {
+  document.addEventListener('htmx:after:swap', (event) => {
+    // What was typed while a send was on its way goes on in the new box, without what was sent.
+    const sent = event.detail.ctx, old = sent.box, box = one('#text');
+    if (old && old !== box && old.value !== sent.words) {
+      box.value = sent.response.status < 400 ? old.value.replace(sent.words, '').trim() : old.value;
+      box.dispatchEvent(new Event('input', {bubbles: true}));
+    }
     let day;
     all('#m h2').forEach((heading) => {
       if (heading.textContent === day) heading.parentNode.remove();

@@ -129,7 +129,7 @@ PAGES: dict[str, tuple[int, Asking]] = {
     "no such file": (404, lambda house: house.ask("GET", "/static/x.css")),
     "no such method": (405, lambda house: house.ask("DELETE", house.thread)),
     "not now": (409, too_late),
-    "too much": (413, lambda house: house.ask("POST", house.thread, data={"text": "x" * 2**19})),
+    "too much": (413, lambda house: house.ask("POST", house.thread, data={"text": "x" * 2**22})),
     "does not fit": (422, lambda house: house.post(house.thread, text="", action="send")),
     "too often": (429, too_often),
     "broken": (500, lambda house: house.breaks(RuntimeError("secret words"))),

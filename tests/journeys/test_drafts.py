@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.running import Newcomer, RunningPortal
 from tests.browser.walker import PHONE, Walker
+from tests.faults.test_line import a_line
 
 pytestmark = pytest.mark.browser
 
@@ -109,6 +110,61 @@ def test_a_dead_line_leaves_the_words_where_they_are(
     walker.press("Send")
     expect(walker.page.locator("#m .u").last).to_contain_text(HALF)
     walker.trouble.clear()  # what a browser has to say of a dead line
+
+
+def test_what_is_written_on_after_an_answer_got_lost_is_there_when_the_page_is_opened_again(
+    at_home: Callable[..., Walker], portal: RunningPortal, thread: str
+) -> None:
+    more = f"{HALF} it rained."
+    with a_line(portal.port) as line:
+        walker = at_home(url=f"http://127.0.0.1:{line.port}")
+        walker.open(thread)
+        walker.fill("Your message", HALF)
+        walker.sees_time_after("Saved %(time)s")
+        line.lets_pass = 0
+        walker.press("Send")
+        walker.sees_words("Not sent. Your words are still here.")
+        line.lets_pass = None
+        walker.fill("Your message", more)
+        walker.sees_time_after("Saved %(time)s")
+        walker.open(thread)
+        expect(walker.box("Your message")).to_have_value(more)
+        expect(walker.page.locator("#m .u", has_text=HALF)).to_have_count(1)
+        walker.trouble.clear()  # what a browser has to say of a line that was cut
+
+
+def test_what_is_typed_while_a_send_is_on_its_way_stays_in_the_box(
+    at_home: Callable[..., Walker], thread: str
+) -> None:
+    walker, held = at_home(), list[Route]()
+    walker.open(thread)
+    walker.has_scripts()
+    walker.fill("Your message", HALF)
+    walker.page.route("**/threads/*", held.append)
+    walker.press("Send")
+    walker.box("Your message").press("End")
+    walker.type("Your message", " And this.")
+    assert len(held) == 1
+    held[0].continue_()
+    walker.page.unroute_all()
+    expect(walker.page.locator("#m .u").last).to_contain_text(HALF)
+    expect(walker.page.locator("#m .u").last).not_to_contain_text("And this.")
+    expect(walker.box("Your message")).to_have_value("And this.")
+    walker.sees_time_after("Saved %(time)s")
+    walker.open(thread)
+    expect(walker.box("Your message")).to_have_value("And this.")
+
+
+def test_the_button_saves_with_scripts_too(at_home: Callable[..., Walker], thread: str) -> None:
+    walker = at_home()
+    walker.open(thread)
+    walker.has_scripts()
+    walker.fill("Your message", HALF)
+    walker.press("Save draft")
+    walker.sees_time_after("Saved %(time)s")
+    expect(walker.box("Your message")).to_have_value(HALF)
+    walker.press("Send")
+    expect(walker.page.locator("#m .u").last).to_contain_text(HALF)
 
 
 @with_and_without_scripts

@@ -40,7 +40,8 @@ def look(cast: Cast, person: Person, thread_id: uuid.UUID) -> OpenThread:
 
 def open_thread(cast: Cast, person: Person, thread_id: uuid.UUID) -> None:
     with cast.database.writing() as session:
-        marking.mark_opened(session, person, thread_for(session, person, thread_id))
+        thread = thread_for(session, person, thread_id)
+        marking.mark_opened(session, person, thread, thread.last_seq)
 
 
 def take_back(cast: Cast, person: Person, thread_id: uuid.UUID, seq: int) -> None:

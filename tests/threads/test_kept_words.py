@@ -74,6 +74,15 @@ def test_after_the_session_has_expired(cast: Cast) -> None:
     offers(cast, url)
 
 
+def test_a_whole_book_is_kept_too(sqlite_cast: Cast) -> None:
+    dana, url, form = composing(sqlite_cast)
+    dana.post("/sign-out")
+    book = "All of it. " * 30_000
+    dana.post(url, **{**form, "text": book})
+    assert dana.page.status_code == 401
+    assert book.strip() in sqlite_cast.browser("dana").open(url).text
+
+
 def test_after_signing_out_in_another_tab(cast: Cast) -> None:
     dana, url, form = composing(cast)
     dana.post("/sign-out")
@@ -148,14 +157,68 @@ def test_the_words_of_one_form_are_kept_once_and_the_last_of_them(sqlite_cast: C
     offers(sqlite_cast, url)
 
 
-def test_what_was_sent_already_is_not_kept(sqlite_cast: Cast) -> None:
-    dana, url, form = composing(sqlite_cast)
+def test_what_was_sent_already_is_not_offered_and_goes_by_itself(cast: Cast) -> None:
+    dana, url, form = composing(cast)
     dana.post(url, **form)
     dana.open(url)
     dana.post("/sign-out")
     dana.post(url, **form)
     assert dana.page.status_code == 401
-    assert not kept(sqlite_cast)
+    back = cast.browser("dana")
+    assert "were not sent" not in back.open("/").text
+    assert not kept(cast), "she has seen that it was sent"
+    dana.post(url, **form)
+    assert len(kept(cast)) == 1, "who cannot open them cannot tell whether they are the same words"
+    assert "was not sent" not in back.open(url).text
+    assert back.page.text.count(WORDS) == 1
+    assert not kept(cast)
+
+
+def test_what_was_written_on_after_a_send_whose_answer_was_lost_is_kept(cast: Cast) -> None:
+    dana, url, form = composing(cast)
+    dana.client.post(url, data=form)
+    dana.post("/sign-out")
+    more = f"{WORDS}, and another hour"
+    dana.post(url, **{**form, "text": more})
+    assert dana.page.status_code == 401
+    assert "Your words are safe" in dana.page.text
+    back = cast.browser("dana")
+    assert "were not sent" in back.open("/").text
+    assert "was not sent" in back.open(url).text
+    back.post(f"{url}/kept", action="restore")
+    assert box(back) == more
+    assert not kept(cast)
+
+
+def test_what_was_written_on_after_a_thread_was_begun_is_kept_too(cast: Cast) -> None:
+    url = f"{cast.client_url('dana')}/threads/new"
+    dana = cast.browser("dana")
+    dana.open(url)
+    form: dict[str, Any] = {"csrf_token": dana.token, "nonce": dana.nonce, "subject": "School"}
+    dana.client.post(url, data={**form, "text": WORDS, "action": "send"})
+    dana.post("/sign-out")
+    dana.post(url, text=WORDS, **form)
+    back = cast.browser("dana")
+    assert "was not sent" not in back.open(url).text
+    assert not kept(cast)
+    more = f"{WORDS}, and another hour"
+    dana.post(url, text=more, **form)
+    assert "were not sent" in back.open("/").text
+    back.open(url)
+    back.post(f"{url}/kept", action="restore")
+    assert box(back) == more
+
+
+def test_words_that_were_sent_and_taken_back_are_offered_and_not_thrown_away(
+    sqlite_cast: Cast,
+) -> None:
+    dana, url, form = composing(sqlite_cast)
+    dana.client.post(url, data=form)
+    dana.open(url)
+    dana.post(f"{url}/messages/2/take-back")
+    dana.post("/sign-out")
+    dana.post(url, **form)
+    assert WORDS in sqlite_cast.browser("dana").open(url).text
 
 
 def test_only_its_author_opens_what_is_kept(sqlite_cast: Cast) -> None:

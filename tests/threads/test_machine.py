@@ -214,7 +214,7 @@ class Thread(RuleBasedStateMachine):
         thread = stories.look(self.cast, self.people["dana"], self.thread_id)
         for name in ("dana", "ruth"):
             with self.cast.database.reading() as session:
-                rows = queries.threads_of(
+                rows, _ = queries.threads_of(
                     session, self.people[name], engagement_id, thread.vault.id
                 )
             (row,) = [one for one in rows if one.id == self.thread_id]

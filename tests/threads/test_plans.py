@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Column, Enum, Integer, LargeBinary, insert, text
 from bench.plans import Asked, explain, recorded
 from portal.core import clock
 from portal.core.database import Base, Id, Moment
-from portal.core.ids import new_id
+from portal.core.ids import new_id, short
 from tests.cast import Browser, Cast
 from tests.threads import stories
 
@@ -66,18 +66,39 @@ def _value(column: Column[Any], number: int) -> object:
     return next((value for its_kind, value in values if isinstance(kind, its_kind)), "x")
 
 
+def many_threads(cast: Cast) -> str:
+    """Further threads, and the place of one of them in a list."""
+    threads = [cast.begin_thread("ruth", "dana") for _ in range(3)]
+    return f"?before={short(threads[0])}"
+
+
 def visits(cast: Cast, thread: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
     """Each page, and what it asked of the database."""
     url, client_url = cast.thread_url(thread), cast.client_url("dana")
+    before = many_threads(cast)
     pages = {
-        "dana": ["/", url, f"{url}/earlier?before=9", f"{url}/new?after=26", f"{url}/new?after=20"],
-        "ruth": ["/", client_url, url, f"{client_url}/threads/new", f"{client_url}/reading"],
+        "dana": [
+            "/",
+            f"/{before}",
+            url,
+            f"{url}/earlier?before=9",
+            f"{url}/new?after=26",
+            f"{url}/new?after=20",
+        ],
+        "ruth": [
+            "/",
+            client_url,
+            f"{client_url}{before}",
+            url,
+            f"{client_url}/threads/new",
+            f"{client_url}/reading",
+        ],
     }
     for name, urls in pages.items():
         browser = cast.browser(name)
         for one in urls:
             with recorded(cast.database.engine) as asked:
-                browser.open(one, htmx="after=" in one or "before=" in one)
+                browser.open(one, htmx="after=" in one or "before=9" in one)
             assert browser.page.status_code == 200, one
             yield f"{name} opens {one}", asked
         yield from _writing(cast, browser, url)
@@ -114,8 +135,10 @@ def test_every_statement_of_the_hot_pages_uses_an_index(cast: Cast, thread: uuid
 def test_a_page_of_twenty_messages_asks_a_dozen_things_at_most(
     cast: Cast, thread: uuid.UUID
 ) -> None:
+    stories.open_thread(cast, cast.person("dana"), thread)
     dana = cast.browser("dana")
     dana.open(cast.thread_url(thread))
+    cast.send("ruth", thread, "And one that is new")
     with recorded(cast.database.engine) as asked:
         dana.open(cast.thread_url(thread))
     assert 3 < len(asked) <= 12

@@ -25,13 +25,18 @@ from portal.threads.models import (
 from portal.threads.services.sending import ThreadClosed
 
 
-def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
-    """Remembers that this person's side has opened everything there is."""
-    now, is_client = clock.now(), thread.side is Side.CLIENT
+def mark_opened(session: Session, person: Person, thread: OpenThread, up_to: int) -> None:
+    """Remembers that this person's side has opened everything up to the message of this number.
+
+    Pointers are done with only if that is all there is by now: of the rest people are still told.
+    """
+    is_client = thread.side is Side.CLIENT
     column = Thread.client_opened_seq if is_client else Thread.team_opened_seq
+    newest = Thread.last_team_seq if is_client else Thread.last_client_seq
     # The row is written even if nothing changes in it: then two who open it at once take turns.
-    seq = case((column < thread.last_seq, thread.last_seq), else_=column)
-    session.execute(update(Thread).where(Thread.id == thread.id).values({column: seq}))
+    seq = case((column < up_to, up_to), else_=column)
+    marking = update(Thread).where(Thread.id == thread.id).values({column: seq})
+    newest_now = session.execute(marking.returning(newest)).scalar_one()
     session.execute(
         delete(ReadMark).where(ReadMark.thread_id == thread.id, ReadMark.reader_id == person.id)
     )
@@ -40,10 +45,12 @@ def mark_opened(session: Session, person: Person, thread: OpenThread) -> None:
             thread_id=thread.id,
             reader_id=person.id,
             clinic_id=person.clinic_id,
-            seq=thread.last_seq,
-            at=now,
+            seq=up_to,
+            at=clock.now(),
         )
     )
+    if newest_now > up_to:
+        return
     for reader_id in _readers(session, person, thread):
         opened(session, reader_id, "thread", thread.id)
 

@@ -87,11 +87,11 @@ def send(
         raise NonceRefused
     text = cleaned(text)
     if thread.closed_at is not None or not 0 < len(text) <= LONGEST:
-        return _sent_before(session, keyring, person, thread, text, nonce)
+        return _sent_before(session, person, thread, text, nonce)
     vault = ready_vault(session, clinic, person, thread)
     sent = _store(session, person, vault, thread.id, thread.last_seq + 1, text, nonce)
     if sent is None:
-        return _sent_before(session, keyring, person, thread, text, nonce)
+        return _sent_before(session, person, thread, text, nonce)
     _count(session, thread.id, thread.side, sent.seq)
     discard_draft(session, person, thread.id)
     _tell_the_others(session, person, thread.engagement_id, thread.id)
@@ -101,30 +101,17 @@ def send(
 
 
 def _sent_before(
-    session: Session,
-    keyring: Keyring,
-    person: Person,
-    thread: OpenThread,
-    text: str,
-    nonce: Nonce,
+    session: Session, person: Person, thread: OpenThread, text: str, nonce: Nonce
 ) -> Answered:
-    """What a form has sent already, for one that can send nothing more; or why it cannot."""
-    known = queries.find_sent(session, person.id, nonce)
-    if known is not None and _are_its_words(session, keyring, thread, known, text):
+    """What a form has sent already, for one that says it once more; or why it cannot be sent."""
+    known = queries.find_sent(session, person.id, nonce.id)
+    if known is not None and text in ("", known.words(thread.vault)):
         return Answered(thread.id, known.seq, thread, None)
     if thread.closed_at is not None:
         raise ThreadClosed
     if known is None:
         check_text(text)
     raise Invalid(text="sent_before")
-
-
-def _are_its_words(
-    session: Session, keyring: Keyring, thread: OpenThread, sent: Sent, text: str
-) -> bool:
-    """Whether a form says once more what it has sent, and not what was written on it since."""
-    before = queries.messages_after(session, keyring, thread, sent.seq - 1, 1)
-    return not text or before[0].text == text
 
 
 def _once(insert: Callable[..., Any]) -> Prepared:
@@ -240,10 +227,10 @@ def begin_thread(
     if not nonce.was_given_to(keyring, person.id, engagement_id):
         raise NonceRefused
     text, subject = cleaned(text), " ".join(cleaned(subject).split())
-    known = queries.find_sent(session, person.id, nonce)
+    known = queries.find_sent(session, person.id, nonce.id)
     if known is not None:
         thread = thread_for(session, person, known.thread_id)
-        if _are_its_words(session, keyring, thread, known, text):
+        if text in ("", known.words(thread.vault)):
             return known
         raise Invalid(text="sent_before")
     check_text(text)

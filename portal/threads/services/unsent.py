@@ -1,6 +1,7 @@
 """What is written and not sent: drafts, and what came when nobody was signed in."""
 
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
 from portal.core.statements import Prepared
+from portal.safety.words import cleaned
 from portal.threads import queries
 from portal.threads.access import OpenThread, grant_holders
 from portal.threads.models import (
@@ -42,14 +44,19 @@ def save_draft(
     text: str,
     subject: str = "",
     nonce: Nonce | None,
-) -> bool:
-    """Keeps what is being written. False if the form it comes from has been sent meanwhile.
+    by_itself: bool = False,
+) -> queries.SentBefore | None:
+    """Keeps what is being written. What was sent, if the form has sent these words meanwhile.
+
+    What was written on such a form since is in no message: that is kept. A save that came about
+    `by_itself` may be older than the send, and has then only the beginning of its words.
 
     Lock the place first (the thread, or the engagement): two saves at once must take turns, and a
     save must not slip in behind the send that ends it.
     """
-    if nonce is not None and queries.find_sent(session, person.id, nonce) is not None:
-        return False
+    sent = queries.find_sent(session, person.id, nonce.id) if nonce is not None else None
+    if sent is not None and _says_no_more(cleaned(text), sent.words(vault) or "", by_itself):
+        return sent
     fields = queries.written_fields(text.replace("\r\n", "\n"), subject)
     sealed = vault.seal(fields, queries.draft_place(place_id, person.id))
     discard_draft(session, person, place_id)
@@ -63,14 +70,18 @@ def save_draft(
             saved_at=clock.now(),
         )
     )
-    return True
+    return None
+
+
+def _says_no_more(text: str, sent: str, by_itself: bool) -> bool:
+    return sent.startswith(text) if by_itself else text in ("", sent)
 
 
 def move_unsent(session: Session, person: Person, thread: OpenThread) -> None:
     """Takes what was written for a thread that has closed along into the draft of a new one."""
-    unsent = queries.unsent_texts(session, person, thread)
-    if unsent:
-        carry_along(session, person, thread, "\n\n".join(written.text for written in unsent))
+    texts = queries.all_texts(queries.unsent(session, person, thread.vault, thread.id))
+    if texts:
+        carry_along(session, person, thread, "\n\n".join(written.text for written in texts))
     discard_draft(session, person, thread.id)
     discard_kept(session, person, thread.id)
 
@@ -123,7 +134,9 @@ def _engagement_holders(session: Session, engagement_id: uuid.UUID) -> list[User
 def _keep(
     session: Session, author: User, place_id: uuid.UUID, text: str, subject: str, nonce: Nonce
 ) -> None:
-    if queries.find_sent(session, author.id, nonce) is not None or not text.strip():
+    # Also what the form may have sent already: nobody is here whose key could tell whether these
+    # are its words, or what was written on after an answer that never came.
+    if not text.strip():
         return
     session.execute(
         delete(KeptText).where(KeptText.author_id == author.id, KeptText.nonce == nonce.id)
@@ -151,7 +164,7 @@ def _keep(
 
 def restore_kept(session: Session, person: Person, vault: OpenVault, place_id: uuid.UUID) -> None:
     """Puts kept texts into the draft, after whatever is in it."""
-    draft, kept = queries.unsent(session, person, vault, place_id)
+    draft, kept, _ = queries.unsent(session, person, vault, place_id)
     texts = [draft.text] if draft and draft.text else []
     texts += [written.text for written in kept if written.text not in texts]
     subjects = [written.subject for written in [draft, *kept] if written and written.subject]
@@ -160,6 +173,13 @@ def restore_kept(session: Session, person: Person, vault: OpenVault, place_id: u
         session, person, vault, place_id, text="\n\n".join(texts), subject=subject, nonce=None
     )
     discard_kept(session, person, place_id)
+
+
+def forget_echoes(session: Session, person: Person, kept_ids: Sequence[uuid.UUID]) -> None:
+    """What was kept, but had been sent."""
+    session.execute(
+        delete(KeptText).where(KeptText.author_id == person.id, KeptText.id.in_(kept_ids))
+    )
 
 
 def discard_kept(session: Session, person: Person, place_id: uuid.UUID) -> None:

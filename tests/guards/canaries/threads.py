@@ -47,4 +47,5 @@ def words_come_late(story: Story, client: Visitor) -> None:
     client.open("/account")
     assert client.post(f"/threads/{'A' * 22}", **form).status == 404
     huge = {"text": story.mark * 40_000}
-    assert client.go("POST", story.thread_url, urlencode(huge)).status == 413
+    assert client.go("POST", story.thread_url, urlencode(huge)).status == 400
+    assert client.go("POST", f"{story.thread_url}/close", urlencode(huge)).status == 413

@@ -13,6 +13,7 @@ PAGES: Samples = {
         {
             "person": CLIENT,
             "threads": THREADS,
+            "older_threads_url": f"/?before={'A' * 22}",
             "new_url": "/new",
             "reading_url": "/reading",
             "notices": ["Your passphrase was set anew. If that was not you, tell us today."],

@@ -181,5 +181,9 @@ FRAGMENTS: Samples = {
         open_thread(messages=[], checked_at=START),
     ),
     "saved": ("threads/_saved.html", {"composer": composer(saved_at=START)}),
+    "saved by the button": (
+        "threads/_saved_by_button.html",
+        {"composer": composer(saved_at=START)},
+    ),
     "older": ("threads/_older.html", open_thread()),
 }
