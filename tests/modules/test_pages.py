@@ -296,6 +296,14 @@ def test_a_client_knows_on_which_day_their_counsellor_reads(
         assert f"{sent} {days_after(wednesday, read)}." in cast.browser("dana").open(work_url).text
 
 
+def test_days_are_small_inside_a_spanish_sentence(sqlite_cast: Cast) -> None:
+    ends_at = clock.now() + dt.timedelta(days=10)
+    work = stories.give(sqlite_cast, "mateo", "luis", read_weekday=1, ends_at=ends_at)
+    page = sqlite_cast.browser("luis").open(url_of(work)).text
+    assert "se lee cada martes" in page
+    assert "cerrada a partir del" in page
+
+
 def test_what_is_sent_on_the_day_of_reading_is_read_a_week_later(
     cast: Cast, wednesday: dt.datetime
 ) -> None:

@@ -93,7 +93,7 @@ def _kind(module: ModuleFile, problems: Problems) -> None:
     together = sum(step.minutes for step in module.steps)
     if module.steps and module.minutes != together:
         problems.add(
-            1,
+            module.line_of("minutes"),
             _(
                 "The steps take %(together)s minutes together; “minutes” at the top says %(top)s.",
                 together=together,
@@ -226,8 +226,8 @@ def _part(part: Part, problems: Problems) -> None:
 
 def texts_of(module: ModuleFile) -> Iterator[tuple[int, Text, bool]]:
     """Each text with its line, and whether it is Markdown."""
-    yield 1, module.title, False
-    yield 1, module.summary, False
+    yield module.line_of("title"), module.title, False
+    yield module.line_of("summary"), module.summary, False
     for step in module.steps:
         yield step.line, step.title, False
         if step.unlock_note:

@@ -39,6 +39,11 @@ class Taker:
                 node.line, _("“%(key)s” is unknown in “%(kind)s”.", key=key[:40], kind=kind)
             )
 
+    @property
+    def lines(self) -> dict[str, int]:
+        """Where the fields stand that nobody has taken yet."""
+        return {key: node.line for key, node in self._left.items()}
+
     def has(self, key: str) -> bool:
         return key in self._left
 

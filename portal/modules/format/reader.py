@@ -91,6 +91,7 @@ class _Builder:
             self._problems.add(1, _("The part at the top is empty or cannot be read."))
             return None
         taker = Taker(self._raw.front, (), self._problems)
+        lines = taker.lines
         taker.languages = self._languages = self._read_languages(taker)
         kind = taker.one_of("kind", Kind, Kind.MODULE)
         module = ModuleFile(
@@ -106,6 +107,7 @@ class _Builder:
             author=taker.words("author", "") or None,
             scan_text=taker.yes_no("scan_text", default=True),
             steps=tuple(map(self._step, self._raw.steps)),
+            lines=lines,
         )
         taker.done("---")
         return module
