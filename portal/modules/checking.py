@@ -82,9 +82,7 @@ def _about_id(module: ModuleFile) -> tuple[Problem, ...]:
     return (Problem(module.line_of("id"), words),)
 
 
-def _about_version(
-    module: ModuleFile, digest: bytes, own: list[Before]
-) -> tuple[Problem, ...]:
+def _about_version(module: ModuleFile, digest: bytes, own: list[Before]) -> tuple[Problem, ...]:
     """A published version stays what it is: whatever differs has a higher number."""
     last = max((one for one in own), key=lambda one: number_of(one.module.version), default=None)
     if last is None or any(
@@ -113,8 +111,9 @@ def notes_on(module: ModuleFile) -> Iterable[Any]:
         yield _("What clients type in it is not looked through for danger signs.")
     if not OPEN_LICENSE.fullmatch(module.license.strip()):
         yield _(
-            "“%(license)s” is no licence that is known to let others use a text. Publish only what"
-            " your clinic wrote or has leave to use. Items of a published questionnaire need leave.",
+            "“%(license)s” is no licence that is known to let others use a text. Publish only"
+            " what your clinic wrote or has leave to use. Items of a published questionnaire need"
+            " leave.",
             license=module.license[:60],
         )
 

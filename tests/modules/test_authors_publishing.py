@@ -13,7 +13,7 @@ from portal.modules import published, shelf
 from portal.modules.models import PublishedModule
 from portal.modules.services import authoring
 from tests.cast import Cast
-from tests.modules.desk import Desk, count, desk
+from tests.modules.desk import Desk, count, desk, speaks_spanish
 from tests.modules.desk import published as publish
 from tests.modules.files import ENGLISH, NEXT, WHOLE, line_of
 from tests.modules.test_pages import fill, url_of
@@ -186,8 +186,10 @@ def test_a_module_without_spanish_may_be_published_and_is_noted(sqlite_cast: Cas
     assert noted in ruth.page
     ruth.press("publish")
     assert "Published by Ruth" in ruth.page
+    speaks_spanish(sqlite_cast, "luis")
     luis = sqlite_cast.browser("luis").open(ruth.browser.page.request.path).text
     assert "A walk" in luis, "whoever reads Spanish gets what there is"
+    assert "Publicado por Ruth" in luis
 
 
 def test_the_trail_tells_who_published_what(cast: Cast) -> None:

@@ -53,7 +53,7 @@ def test_a_worksheet_that_is_nowhere_is_missed_and_one_beside_it_is_not(
 
 
 @pytest.mark.parametrize(
-    ("license", "is_known"),
+    ("named", "is_known"),
     [
         ("CC-BY-4.0", True),
         ("CC BY-NC-SA 4.0", True),
@@ -64,9 +64,9 @@ def test_a_worksheet_that_is_nowhere_is_missed_and_one_beside_it_is_not(
     ],
 )
 def test_a_licence_that_may_not_allow_it_is_noted_and_keeps_nothing_back(
-    file: Path, license: str, is_known: bool
+    file: Path, named: str, is_known: bool
 ) -> None:
-    file.write_text(WHOLE.replace("license: CC-BY-4.0", f"license: {license}"), "utf-8")
+    file.write_text(WHOLE.replace("license: CC-BY-4.0", f"license: {named}"), "utf-8")
     answer = run("check", str(file))
     assert answer.exit_code == 0
     assert ("leave to use" in answer.output) is not is_known

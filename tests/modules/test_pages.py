@@ -13,6 +13,7 @@ from portal.core.ids import short
 from portal.modules.models import Ending, Pace
 from tests.cast import Browser, Cast
 from tests.modules import stories
+from tests.modules.desk import speaks_spanish
 
 Fields = dict[str, Any]
 LOOK: Fields = {
@@ -299,6 +300,7 @@ def test_a_client_knows_on_which_day_their_counsellor_reads(
 def test_days_are_small_inside_a_spanish_sentence(sqlite_cast: Cast) -> None:
     ends_at = clock.now() + dt.timedelta(days=10)
     work = stories.give(sqlite_cast, "mateo", "luis", read_weekday=1, ends_at=ends_at)
+    speaks_spanish(sqlite_cast, "luis")
     page = sqlite_cast.browser("luis").open(url_of(work)).text
     assert "se lee cada martes" in page
     assert "cerrada a partir del" in page
