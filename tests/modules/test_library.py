@@ -1,7 +1,9 @@
 """The eight modules and eight worksheets: whole, in both languages, walked to every end."""
 
+import hashlib
 import re
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from portal.core.html import authors_text
 from portal.modules import shelf
+from portal.modules.checking import number_of
 from portal.modules.format.answers import fits
 from portal.modules.format.checks import step_text, texts_of
 from portal.modules.format.reader import read_module
@@ -38,6 +41,7 @@ WORKSHEETS = {
     "values", "grounding",
 }  # fmt: skip
 WALKS = 200
+VERSIONS = Path(__file__).parent / "library_versions.txt"
 # What is named in a question or a choice, and then calls for more than a kind reply.
 DANGER = re.compile(
     r"hurt(ing)? (my|your)self|hurt you\b|killing|threaten|force you|ending (my|your) life|danger"
@@ -81,6 +85,18 @@ def test_nothing_is_wrong_with_it(name: str) -> None:
     assert set(module.languages) == {"en", "es"}
     assert module.scan_text
     assert shelf.missing_worksheets(module, ()) == ()
+
+
+@every_one
+def test_a_file_that_changes_has_a_higher_version(name: str) -> None:
+    """A clinic keeps the file that it first gave under a version: another would never reach it."""
+    file_digest = hashlib.sha256(shelf.source(name)).hexdigest()
+    known = [line.split() for line in VERSIONS.read_text("utf-8").splitlines()]
+    assert [name, load(name).version, file_digest] in known, "raise it, and add a line for it"
+    own = [version for one, version, _digest in known if one == name]
+    assert sorted(own, key=number_of) == own
+    assert len(set(own)) == len(own)
+    assert own[-1] == load(name).version
 
 
 @every_module
