@@ -303,7 +303,7 @@ def test_days_are_small_inside_a_spanish_sentence(sqlite_cast: Cast) -> None:
     speaks_spanish(sqlite_cast, "luis")
     page = sqlite_cast.browser("luis").open(url_of(work)).text
     assert "se lee cada martes" in page
-    assert "cerrada a partir del" in page
+    assert "cerrado desde el" in page
 
 
 def test_what_is_sent_on_the_day_of_reading_is_read_a_week_later(

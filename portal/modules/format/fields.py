@@ -9,7 +9,7 @@ from portal.core.i18n import lazy as _
 from portal.modules.format.expressions import RESERVED, Expression, ExpressionError, parse
 from portal.modules.format.nodes import Fields, Items, Words, YamlNode
 from portal.modules.format.problems import Problems
-from portal.modules.format.shapes import Text
+from portal.modules.format.shapes import Spoken, Text
 
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
@@ -181,7 +181,7 @@ def read_text(node: YamlNode, key: str, languages: Sequence[str], problems: Prob
             problems.add(words.line, too_long)
     found = {language: words.text[:LONGEST_TEXT] for language, words in pairs if words.text}
     missing_languages(found, key, languages, node.line, problems)
-    return found
+    return Spoken(found, {language: words.line for language, words in pairs})
 
 
 def _by_language(

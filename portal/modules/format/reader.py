@@ -25,6 +25,7 @@ from portal.modules.format.shapes import (
     Part,
     Prompt,
     Reply,
+    Spoken,
     Step,
 )
 
@@ -173,7 +174,9 @@ class _Builder:
                 body[one.language] = one.text
         missing_languages(body, raw.kind, self._languages, raw.line, self._problems)
         asked = (prompt for node in raw.asked for prompt in self._asked(node))
-        return Part(kind=raw.kind, line=raw.line, body=body, prompts=tuple(asked))
+        lines = {one.language: one.line for one in reversed(raw.bodies)}
+        spoken = Spoken(body, lines)
+        return Part(kind=raw.kind, line=raw.line, body=spoken, prompts=tuple(asked))
 
     def _asked(self, node: YamlNode) -> Iterator[Prompt]:
         for item in self._items(node):

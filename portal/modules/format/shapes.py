@@ -16,6 +16,14 @@ from portal.modules.format.expressions import Expression
 Text = Mapping[str, str]
 
 
+class Spoken(dict[str, str]):
+    """A text as it was read from a file: `lines` has where the words of each language stand."""
+
+    def __init__(self, words: Mapping[str, str], lines: Mapping[str, int]) -> None:
+        super().__init__(words)
+        self.lines = lines
+
+
 class Kind(StrEnum):
     """A module is a course of steps; a worksheet is one step that is also given alone."""
 
