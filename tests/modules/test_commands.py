@@ -52,6 +52,14 @@ def test_a_worksheet_that_is_nowhere_is_missed_and_one_beside_it_is_not(
     assert run("check", str(file), str(sheet)).exit_code == 0
 
 
+def test_what_is_quoted_of_a_file_gives_a_terminal_no_orders(file: Path) -> None:
+    file.write_text(WHOLE.replace("Air helps.", "Air \x1b[2Jhelps\u202e."), "utf-8")
+    answer = run("check", str(file))
+    assert "hidden sign here (U+001B)" in answer.output
+    assert "    Air [2Jhelps." in answer.output
+    assert not {"\x1b", "\u202e"} & set(answer.output)
+
+
 @pytest.mark.parametrize(
     ("named", "is_known"),
     [

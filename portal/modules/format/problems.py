@@ -22,9 +22,10 @@ class Problem:
 
 
 def quoted(lines: Sequence[str], problem: Problem) -> str:
-    """What stands in the line that a problem is told of, so that an author can look for it."""
+    """What stands in the line that a problem is told of, so that an author can look for it;
+    without signs that could not be seen, or that a terminal would obey."""
     line = lines[problem.line - 1] if problem.line <= len(lines) else ""
-    return line.strip()[:LONGEST_QUOTE]
+    return "".join(filter(str.isprintable, line.strip()[:LONGEST_QUOTE]))
 
 
 class Problems:
