@@ -129,6 +129,11 @@ def weekdays(spoken: str) -> list[str]:
     return [names[day].capitalize() for day in range(7)]
 
 
+def inside(name: str) -> str:
+    """A day's name as it stands inside a sentence: in English as ever, in Spanish small."""
+    return name.lower() if language() == "es" else name
+
+
 def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
     """As "14:02", on the reader's clock."""
     local = moment.astimezone(zone or _reader().zone)
@@ -159,7 +164,7 @@ def init_i18n(
     app.jinja_loader = _in_each_language(app.jinja_loader)
     app.jinja_env.add_extension(FixedWords)
     app.jinja_env.join_path = _in_the_same_language  # type: ignore[method-assign]
-    app.jinja_env.filters.update(day=day_name, time=clock_time, when=when)
+    app.jinja_env.filters.update(day=day_name, inside=inside, time=clock_time, when=when)
     app.jinja_env.globals.update(_=_, _n=_n)
     app.context_processor(_words_for_a_page)
     app.after_request(_keep_choice)

@@ -14,7 +14,7 @@ from portal.core.nonces import new_nonce
 from portal.modules import author_preview, own, published, shelf
 from portal.modules.author_preview import Stop
 from portal.modules.checking import Checked, number_of, raised, reading_grades, title_in, with_top
-from portal.modules.format.problems import Problem
+from portal.modules.format.problems import Problem, quoted
 from portal.modules.format.shapes import Kind, ModuleFile, Text
 from portal.modules.forms import Fields
 from portal.modules.own import DraftRow, OpenDraft, OwnModule
@@ -22,8 +22,6 @@ from portal.modules.services.authoring import module_in
 from portal.modules.shown import say
 
 MODULES_URL = "/modules"
-# Of each line that is told something of, so much is quoted.
-LONGEST_QUOTE = 120
 
 
 def draft_url(draft_id: uuid.UUID) -> str:
@@ -164,12 +162,7 @@ def check_rows(found: Checked, text: str) -> dict[str, Any]:
 def problem_rows(problems: Iterable[Problem], text: str) -> list[dict[str, Any]]:
     lines = text.split("\n")
     return [
-        {
-            "line": one.line,
-            "words": str(one.words),
-            "quote": lines[one.line - 1].strip()[:LONGEST_QUOTE] if one.line <= len(lines) else "",
-        }
-        for one in problems
+        {"line": one.line, "words": str(one.words), "quote": quoted(lines, one)} for one in problems
     ]
 
 

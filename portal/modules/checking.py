@@ -24,6 +24,11 @@ from portal.modules.format.shapes import Kind, ModuleFile, Text
 
 Version = tuple[int, int, int]
 
+# Licences, by their usual short names, under which whoever has a text may use it with clients.
+OPEN_LICENSE = re.compile(
+    r"CC0([ -]1\.0)?|CC[ -]BY([ -]NC)?([ -](SA|ND))?([ -][1-4]\.\d)?|public domain", re.IGNORECASE
+)
+
 
 @dataclass(frozen=True)
 class Before:
@@ -58,14 +63,14 @@ def check(source: bytes, digest: bytes, before: Iterable[Before]) -> Checked:
     own = [one for one in known if one.module.id == module.id]
     beside = [one.module for one in known if one.module.kind is Kind.WORKSHEET]
     problems = (
-        *_about_id(module, source),
-        *_about_version(module, source, digest, own),
+        *_about_id(module),
+        *_about_version(module, digest, own),
         *shelf.missing_worksheets(module, beside),
     )
-    return Checked(module, problems, tuple(_notes(module)), reading_grades(module))
+    return Checked(module, problems, tuple(notes_on(module)), reading_grades(module))
 
 
-def _about_id(module: ModuleFile, source: bytes) -> tuple[Problem, ...]:
+def _about_id(module: ModuleFile) -> tuple[Problem, ...]:
     """A client and a colleague must be able to trust that a name of the library's means that."""
     if module.id not in shelf.names():
         return ()
@@ -74,12 +79,10 @@ def _about_id(module: ModuleFile, source: bytes) -> tuple[Problem, ...]:
         id=module.id,
         other=f"{module.id}-own",
     )
-    return (Problem(line_of(source, "id"), words),)
+    return (Problem(module.line_of("id"), words),)
 
 
-def _about_version(
-    module: ModuleFile, source: bytes, digest: bytes, own: list[Before]
-) -> tuple[Problem, ...]:
+def _about_version(module: ModuleFile, digest: bytes, own: list[Before]) -> tuple[Problem, ...]:
     """A published version stays what it is: whatever differs has a higher number."""
     last = max((one for one in own), key=lambda one: number_of(one.module.version), default=None)
     if last is None or any(
@@ -93,10 +96,11 @@ def _about_version(
         last=last.module.version,
         next=raised(last.module.version),
     )
-    return (Problem(line_of(source, "version"), words),)
+    return (Problem(module.line_of("version"), words),)
 
 
-def _notes(module: ModuleFile) -> Iterable[Any]:
+def notes_on(module: ModuleFile) -> Iterable[Any]:
+    """What its author should know, and what keeps nobody from publishing."""
     for code, name in LANGUAGES.items():
         if code not in module.languages:
             yield _(
@@ -105,6 +109,13 @@ def _notes(module: ModuleFile) -> Iterable[Any]:
             )
     if not module.scan_text:
         yield _("What clients type in it is not looked through for danger signs.")
+    if not OPEN_LICENSE.fullmatch(module.license.strip()):
+        yield _(
+            "“%(license)s” is no licence that is known to let others use a text. Publish only"
+            " what your clinic wrote or has leave to use. Items of a published questionnaire need"
+            " leave.",
+            license=module.license[:60],
+        )
 
 
 def reading_grades(module: ModuleFile) -> dict[str, float]:
@@ -127,14 +138,6 @@ def raised(version: str) -> str:
     """The next version, for a small change."""
     one, two, three = number_of(version)
     return f"{one}.{two}.{three + 1}"
-
-
-def line_of(source: bytes, key: str) -> int:
-    """The line at the top of the file on which this stands; the first if it cannot be told."""
-    for number, line in enumerate(_top(source), start=1):
-        if re.match(rf"{key}\s*:", line):
-            return number
-    return 1
 
 
 def with_top(text: str, **values: str) -> str:

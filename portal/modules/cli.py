@@ -40,6 +40,7 @@ MODULE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("files", nargs=-1, required=True, type=MODULE_FILE)
 def check_command(files: tuple[Path, ...]) -> None:
     """List everything that is wrong with these files, each with its line."""
+    from portal.modules.checking import notes_on
     from portal.modules.format.reader import read_module
     from portal.modules.shelf import missing_worksheets, read_file
 
@@ -52,6 +53,9 @@ def check_command(files: tuple[Path, ...]) -> None:
             problems = missing_worksheets(sound[path], sound.values())
         _tell(path, problems)
         count += len(problems)
+    for path, module in sound.items():
+        for words in notes_on(module):
+            click.echo(f"{path}: {words}", err=True)
     if count:
         raise click.ClickException(f"{count} problem(s).")
     click.echo("Nothing is wrong.")
@@ -223,5 +227,12 @@ def _sound(path: Path) -> ModuleFile:
 
 
 def _tell(path: Path, problems: tuple[Problem, ...]) -> None:
+    """Each with its line, and what stands there."""
+    from portal.modules.format.problems import quoted
+    from portal.modules.shelf import read_file
+
+    lines = read_file(path).decode("utf-8-sig", "replace").split("\n")
     for problem in problems:
         click.echo(f"{path}:{problem}", err=True)
+        if quote := quoted(lines, problem):
+            click.echo(f"    {quote}", err=True)

@@ -1,6 +1,7 @@
 """The modules and worksheets that come with the portal, and whether several fit together."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 
 from portal.core.i18n import lazy as _
@@ -44,7 +45,9 @@ def read_file(path: Path) -> bytes:
 def missing_worksheets(module: ModuleFile, beside: Iterable[ModuleFile]) -> tuple[Problem, ...]:
     """Worksheets that a plan names and that are neither on the shelf nor beside it."""
     known = {one.id for one in beside if one.kind is Kind.WORKSHEET}
-    lacking = sorted(module.worksheets - known - set(names()))
+    known |= set(names())
     return tuple(
-        Problem(1, _("There is no worksheet “%(id)s”.", id=worksheet)) for worksheet in lacking
+        Problem(line, _("There is no worksheet “%(id)s”.", id=worksheet))
+        for worksheet, line in sorted(module.worksheets.items(), key=itemgetter(1))
+        if worksheet not in known
     )

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
+from portal.accounts.services import choose_language
 from tests.cast import Browser, Cast
 from tests.modules.files import WHOLE
 
@@ -91,6 +92,13 @@ def take_in(browser: Browser, content: bytes) -> TestResponse:
     return browser._go(
         "POST", "/modules/import", htmx=False, follow=True, data=body, content_type=kind
     )
+
+
+def speaks_spanish(cast: Cast, name: str) -> None:
+    """From now on the pages of this one of the team are in Spanish."""
+    person = cast.person(name)
+    with cast.database.writing() as session:
+        choose_language(session, person, "es")
 
 
 def count(cast: Cast, model: Any) -> int:

@@ -1,5 +1,7 @@
 """Module files as authors might write them, for tests to take apart."""
 
+import re
+
 from portal.modules.format.reader import read_module
 from portal.modules.format.shapes import ModuleFile
 
@@ -77,6 +79,9 @@ Una vez más.
 """
 
 WHOLE = FRONT + STEPS
+ENGLISH = re.sub(
+    r"### \w+ es\n[^\n]+\n", "", re.sub(r", es: (\"[^\"]*\"|[^,}]*)|\n    es:.*", "", WHOLE)
+).replace("[en, es]", "[en]")
 NEXT = WHOLE.replace("version: 1.0.0", "version: 1.1.0").replace("Go to the gate", "Go to the lake")
 
 

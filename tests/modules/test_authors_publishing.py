@@ -1,6 +1,7 @@
 """What is written is checked and published; what is published stays as it is."""
 
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from portal.modules import published, shelf
 from portal.modules.models import PublishedModule
 from portal.modules.services import authoring
 from tests.cast import Cast
-from tests.modules.desk import Desk, count, desk
+from tests.modules.desk import Desk, count, desk, speaks_spanish
 from tests.modules.desk import published as publish
-from tests.modules.files import NEXT, WHOLE, line_of
+from tests.modules.files import ENGLISH, NEXT, WHOLE, line_of
 from tests.modules.test_pages import fill, url_of
 
 
@@ -164,7 +165,9 @@ def test_a_worksheet_that_a_plan_names_is_in_the_library_or_published_here(
         WHOLE.replace("type: plan,", "type: plan, worksheet: my-sheet,"),
     )
     ruth.press("publish", named)
-    assert ruth.mistakes == [(1, "There is no worksheet “my-sheet”.")]
+    line = line_of(named, "worksheet: my-sheet")
+    assert ruth.mistakes == [(line, "There is no worksheet “my-sheet”.")]
+    assert "- {id: again, type: plan, worksheet: my-sheet," in unescape(ruth.page)
     sheet = shelf.source("grounding").decode().replace("id: grounding", "id: my-sheet")
     publish(sqlite_cast, text=sheet)
     ruth.press("publish", named)
@@ -172,15 +175,21 @@ def test_a_worksheet_that_a_plan_names_is_in_the_library_or_published_here(
 
 
 def test_a_module_without_spanish_may_be_published_and_is_noted(sqlite_cast: Cast) -> None:
-    english = "\n".join(
-        line for line in WHOLE.replace("[en, es]", "[en]").split("\n") if " es" not in line
-    )
+    noted = "There is no Español in it. Whoever reads that gets the first language."
     ruth = desk(sqlite_cast)
-    ruth.press("check", english)
+    ruth.press("check", WHOLE.replace("[en, es]", "[en]"))
     assert ruth.mistakes, "what is left over in the other language is told"
-    text = shelf.template("en").replace("languages: [en, es]", "languages: [es, en]")
-    ruth.press("check", text)
-    assert "There is no" not in ruth.page
+    ruth.press("check", WHOLE)
+    assert noted not in ruth.page
+    ruth.press("check", ENGLISH)
+    assert ruth.mistakes == []
+    assert noted in ruth.page
+    ruth.press("publish")
+    assert "Published by Ruth" in ruth.page
+    speaks_spanish(sqlite_cast, "luis")
+    luis = sqlite_cast.browser("luis").open(ruth.browser.page.request.path).text
+    assert "A walk" in luis, "whoever reads Spanish gets what there is"
+    assert "Publicado por Ruth" in luis
 
 
 def test_the_trail_tells_who_published_what(cast: Cast) -> None:

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from portal.cli import cli
 from portal.modules import shelf
-from tests.modules.files import WHOLE
+from tests.modules.files import WHOLE, line_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,8 @@ def test_mistakes_are_listed_with_file_and_line(file: Path) -> None:
     file.write_text(WHOLE.replace("goto: end", "goto: nowhere").replace("1.0.0", "1"), "utf-8")
     answer = run("check", str(file))
     assert answer.exit_code == 1
-    assert f"{file}:3: “version” should be three numbers, like 1.0.0." in answer.output
+    told = f"{file}:3: “version” should be three numbers, like 1.0.0.\n    version: 1\n"
+    assert told in answer.output
     assert "There is no step “nowhere” to go to." in answer.output
     assert "2 problem(s)" in answer.output
     assert run("preview", str(file)).exit_code == 1
@@ -43,11 +44,40 @@ def test_a_worksheet_that_is_nowhere_is_missed_and_one_beside_it_is_not(
 ) -> None:
     named = "type: plan, worksheet: my-sheet,"
     file.write_text(WHOLE.replace("type: plan,", named), "utf-8")
-    assert "There is no worksheet “my-sheet”." in run("check", str(file)).output
+    line = line_of(file.read_text("utf-8"), named)
+    assert f":{line}: There is no worksheet “my-sheet”." in run("check", str(file)).output
     sheet = tmp_path / "sheet.md"
     text = shelf.source("grounding").decode().replace("id: grounding", "id: my-sheet")
     sheet.write_text(text, "utf-8")
     assert run("check", str(file), str(sheet)).exit_code == 0
+
+
+def test_what_is_quoted_of_a_file_gives_a_terminal_no_orders(file: Path) -> None:
+    file.write_text(WHOLE.replace("Air helps.", "Air \x1b[2Jhelps\u202e."), "utf-8")
+    answer = run("check", str(file))
+    assert "hidden sign here (U+001B)" in answer.output
+    assert "    Air [2Jhelps." in answer.output
+    assert not {"\x1b", "\u202e"} & set(answer.output)
+
+
+@pytest.mark.parametrize(
+    ("named", "is_known"),
+    [
+        ("CC-BY-4.0", True),
+        ("CC BY-NC-SA 4.0", True),
+        ("cc0-1.0", True),
+        ("Public domain", True),
+        ("All rights reserved, copied from PHQ-9", False),
+        ("CC-BY-4.0 for the first step only", False),
+    ],
+)
+def test_a_licence_that_may_not_allow_it_is_noted_and_keeps_nothing_back(
+    file: Path, named: str, is_known: bool
+) -> None:
+    file.write_text(WHOLE.replace("license: CC-BY-4.0", f"license: {named}"), "utf-8")
+    answer = run("check", str(file))
+    assert answer.exit_code == 0
+    assert ("leave to use" in answer.output) is not is_known
 
 
 def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:

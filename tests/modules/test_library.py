@@ -1,7 +1,9 @@
 """The eight modules and eight worksheets: whole, in both languages, walked to every end."""
 
+import hashlib
 import re
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -9,11 +11,13 @@ import pytest
 
 from portal.core.html import authors_text
 from portal.modules import shelf
+from portal.modules.checking import number_of
 from portal.modules.format.answers import fits
 from portal.modules.format.checks import step_text, texts_of
 from portal.modules.format.reader import read_module
 from portal.modules.format.reading_grade import grade
 from portal.modules.format.shapes import (
+    END,
     Computed,
     FeedbackHint,
     Kind,
@@ -37,6 +41,26 @@ WORKSHEETS = {
     "values", "grounding",
 }  # fmt: skip
 WALKS = 200
+VERSIONS = Path(__file__).parent / "library_versions.txt"
+# What is named in a question or a choice, and then calls for more than a kind reply.
+DANGER = re.compile(
+    r"hurt(ing)? (my|your)self|hurt you\b|killing|threaten|force you|ending (my|your) life|danger"
+    r"|hacer\w* daño|haga daño|matar|amenaza|obliga|quitar\w* la vida|peligro",
+    re.IGNORECASE,
+)
+# Somebody always reads what is sent with `soft` or `hold`; nobody has promised anything more.
+READS = re.compile(
+    r"your counsellor (will|reads|looks|answers|makes)|"
+    r"su terapeuta (\w+rá\b|lee|mira|contesta|responde|busca|termina)",
+    re.IGNORECASE,
+)
+DOES_MORE = re.compile(
+    r"your counsellor (will|looks|answers|makes)|your counsellor reads\W+"
+    r"(\w+ ){1,2}and (answers|makes|looks|chooses)|"
+    r"su terapeuta (\w+rá\b|mira|contesta|responde|busca|termina)",
+    re.IGNORECASE,
+)
+OLD_SPELLING = re.compile(r"\b(déles?|sólo|éstas?|éstos?|aquél)\b|\bdisparos?\b", re.IGNORECASE)
 SAYS_TU = re.compile(r"\b(tú|te|tus?|ti|contigo|tienes|puedes|haz)\b", re.IGNORECASE)
 
 load = cache(shelf.load)
@@ -61,6 +85,18 @@ def test_nothing_is_wrong_with_it(name: str) -> None:
     assert set(module.languages) == {"en", "es"}
     assert module.scan_text
     assert shelf.missing_worksheets(module, ()) == ()
+
+
+@every_one
+def test_a_file_that_changes_has_a_higher_version(name: str) -> None:
+    """A clinic keeps the file that it first gave under a version: another would never reach it."""
+    file_digest = hashlib.sha256(shelf.source(name)).hexdigest()
+    known = [line.split() for line in VERSIONS.read_text("utf-8").splitlines()]
+    assert [name, load(name).version, file_digest] in known, "raise it, and add a line for it"
+    own = [version for one, version, _digest in known if one == name]
+    assert sorted(own, key=number_of) == own
+    assert len(set(own)) == len(own)
+    assert own[-1] == load(name).version
 
 
 @every_module
@@ -98,6 +134,42 @@ def test_spanish_says_usted(name: str) -> None:
     for line, text, _markdown in texts_of(load(name)):
         spoken = re.sub(r'"[^"]*"|: No estoy bien.*', "", text["es"])
         assert not SAYS_TU.search(spoken), line
+
+
+@every_one
+def test_spanish_is_spelt_as_it_is_today(name: str) -> None:
+    for line, text, _markdown in texts_of(load(name)):
+        assert not OLD_SPELLING.search(text["es"]), line
+
+
+@every_one
+def test_a_question_that_names_danger_is_a_safety_question_or_stands_with_one(name: str) -> None:
+    for step in load(name).steps:
+        gates = [one for one in step.questions if isinstance(one, SafetyGate)]
+        for question in step.questions:
+            labels = [question.label, *(one.label for one in getattr(question, "choices", ()))]
+            named = [label for label in labels if any(map(DANGER.search, label.values()))]
+            assert not named or gates, (step.id, named)
+        assert not gates or step.feedback is not FeedbackHint.FREE, "somebody reads what was said"
+
+
+@every_one
+def test_nothing_is_promised_that_nobody_keeps(name: str) -> None:
+    """What somebody does who reads is theirs; a file can only know that it is read."""
+    module = load(name)
+    own = {step.id: [part.body for part in step.parts] for step in module.steps}
+    for step in module.steps:
+        for text in (*own[step.id], *(reply.body for reply in step.replies)):
+            for words in text.values():
+                assert not DOES_MORE.search(words), (step.id, words)
+                assert step.feedback is not FeedbackHint.FREE or not READS.search(words), step.id
+
+
+@every_one
+def test_no_answer_ends_it_before_its_last_step(name: str) -> None:
+    """Whoever is told to stop for today must be able to come back."""
+    for step in load(name).steps:
+        assert all(branch.goto != END for branch in step.branches)
 
 
 @every_module

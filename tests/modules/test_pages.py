@@ -13,6 +13,7 @@ from portal.core.ids import short
 from portal.modules.models import Ending, Pace
 from tests.cast import Browser, Cast
 from tests.modules import stories
+from tests.modules.desk import speaks_spanish
 
 Fields = dict[str, Any]
 LOOK: Fields = {
@@ -294,6 +295,15 @@ def test_a_client_knows_on_which_day_their_counsellor_reads(
     for days, read in ((6, 6), (7, 13)):
         wait_until(wednesday + dt.timedelta(days=days))
         assert f"{sent} {days_after(wednesday, read)}." in cast.browser("dana").open(work_url).text
+
+
+def test_days_are_small_inside_a_spanish_sentence(sqlite_cast: Cast) -> None:
+    ends_at = clock.now() + dt.timedelta(days=10)
+    work = stories.give(sqlite_cast, "mateo", "luis", read_weekday=1, ends_at=ends_at)
+    speaks_spanish(sqlite_cast, "luis")
+    page = sqlite_cast.browser("luis").open(url_of(work)).text
+    assert "se lee cada martes" in page
+    assert "cerrado desde el" in page
 
 
 def test_what_is_sent_on_the_day_of_reading_is_read_a_week_later(

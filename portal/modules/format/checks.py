@@ -29,6 +29,7 @@ from portal.modules.format.shapes import (
     SafetyGate,
     Scale,
     Single,
+    Spoken,
     Step,
     Text,
     Time,
@@ -93,7 +94,7 @@ def _kind(module: ModuleFile, problems: Problems) -> None:
     together = sum(step.minutes for step in module.steps)
     if module.steps and module.minutes != together:
         problems.add(
-            1,
+            module.line_of("minutes"),
             _(
                 "The steps take %(together)s minutes together; “minutes” at the top says %(top)s.",
                 together=together,
@@ -209,7 +210,7 @@ def _part(part: Part, problems: Problems) -> None:
         for language, body in part.body.items():
             if len(body.split()) > MOST_WORDS_OF_WHY:
                 problems.add(
-                    part.line,
+                    line_in(part.body, language, part.line),
                     _(
                         "“why” has more than %(most)s words in “%(language)s”.",
                         most=MOST_WORDS_OF_WHY,
@@ -226,8 +227,8 @@ def _part(part: Part, problems: Problems) -> None:
 
 def texts_of(module: ModuleFile) -> Iterator[tuple[int, Text, bool]]:
     """Each text with its line, and whether it is Markdown."""
-    yield 1, module.title, False
-    yield 1, module.summary, False
+    yield module.line_of("title"), module.title, False
+    yield module.line_of("summary"), module.summary, False
     for step in module.steps:
         yield step.line, step.title, False
         if step.unlock_note:
@@ -254,15 +255,21 @@ def _texts_of_prompt(prompt: Prompt) -> Iterator[tuple[int, Text, bool]]:
 
 
 def _wording(line: int, text: Text, problems: Problems, *, markdown: bool) -> None:
-    for words in text.values():
+    for language, words in text.items():
+        at = line_in(text, language, line)
         if RAW_HTML.search(re.sub(r"<(?:https://|tel:)[^\s<>]*>", "", words)):
-            problems.add(line, _("HTML is not allowed. Write plain words or Markdown."))
+            problems.add(at, _("HTML is not allowed. Write plain words or Markdown."))
         if PROGRAM.search(words):
-            problems.add(line, _("Programs and addresses that hold programs are not allowed."))
+            problems.add(at, _("Programs and addresses that hold programs are not allowed."))
         if len(words) > LONGEST_BODY:
-            problems.add(line, _("A text has at most %(most)s characters.", most=LONGEST_BODY))
+            problems.add(at, _("A text has at most %(most)s characters.", most=LONGEST_BODY))
         if markdown:
-            _markdown(line, words[:LONGEST_BODY], problems)
+            _markdown(at, words[:LONGEST_BODY], problems)
+
+
+def line_in(text: Text, language: str, line: int) -> int:
+    """Where the words of a language stand; `line` for a text that does not know."""
+    return text.lines.get(language, line) if isinstance(text, Spoken) else line
 
 
 def _markdown(line: int, words: str, problems: Problems) -> None:

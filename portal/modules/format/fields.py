@@ -9,7 +9,7 @@ from portal.core.i18n import lazy as _
 from portal.modules.format.expressions import RESERVED, Expression, ExpressionError, parse
 from portal.modules.format.nodes import Fields, Items, Words, YamlNode
 from portal.modules.format.problems import Problems
-from portal.modules.format.shapes import Text
+from portal.modules.format.shapes import Spoken, Text
 
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
@@ -38,6 +38,11 @@ class Taker:
             self.problems.add(
                 node.line, _("“%(key)s” is unknown in “%(kind)s”.", key=key[:40], kind=kind)
             )
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """Where the fields stand that nobody has taken yet."""
+        return {key: node.line for key, node in self._left.items()}
 
     def has(self, key: str) -> bool:
         return key in self._left
@@ -176,7 +181,7 @@ def read_text(node: YamlNode, key: str, languages: Sequence[str], problems: Prob
             problems.add(words.line, too_long)
     found = {language: words.text[:LONGEST_TEXT] for language, words in pairs if words.text}
     missing_languages(found, key, languages, node.line, problems)
-    return found
+    return Spoken(found, {language: words.line for language, words in pairs})
 
 
 def _by_language(

@@ -1,8 +1,11 @@
 """What is wrong with a file: all of it, each with its line and in plain words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# Of the line that something is told of, so much is quoted.
+LONGEST_QUOTE = 120
 # A file that was never a module can be wrong in every line. Nobody reads on after this many.
 MOST_PROBLEMS = 200
 
@@ -16,6 +19,13 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.line}: {self.words}"
+
+
+def quoted(lines: Sequence[str], problem: Problem) -> str:
+    """What stands in the line that a problem is told of, so that an author can look for it;
+    without signs that could not be seen, or that a terminal would obey."""
+    line = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    return "".join(filter(str.isprintable, line.strip()[:LONGEST_QUOTE]))
 
 
 class Problems:

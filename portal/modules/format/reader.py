@@ -25,6 +25,7 @@ from portal.modules.format.shapes import (
     Part,
     Prompt,
     Reply,
+    Spoken,
     Step,
 )
 
@@ -91,6 +92,7 @@ class _Builder:
             self._problems.add(1, _("The part at the top is empty or cannot be read."))
             return None
         taker = Taker(self._raw.front, (), self._problems)
+        lines = taker.lines
         taker.languages = self._languages = self._read_languages(taker)
         kind = taker.one_of("kind", Kind, Kind.MODULE)
         module = ModuleFile(
@@ -106,6 +108,7 @@ class _Builder:
             author=taker.words("author", "") or None,
             scan_text=taker.yes_no("scan_text", default=True),
             steps=tuple(map(self._step, self._raw.steps)),
+            lines=lines,
         )
         taker.done("---")
         return module
@@ -171,7 +174,9 @@ class _Builder:
                 body[one.language] = one.text
         missing_languages(body, raw.kind, self._languages, raw.line, self._problems)
         asked = (prompt for node in raw.asked for prompt in self._asked(node))
-        return Part(kind=raw.kind, line=raw.line, body=body, prompts=tuple(asked))
+        lines = {one.language: one.line for one in reversed(raw.bodies)}
+        spoken = Spoken(body, lines)
+        return Part(kind=raw.kind, line=raw.line, body=spoken, prompts=tuple(asked))
 
     def _asked(self, node: YamlNode) -> Iterator[Prompt]:
         for item in self._items(node):

@@ -16,6 +16,14 @@ from portal.modules.format.expressions import Expression
 Text = Mapping[str, str]
 
 
+class Spoken(dict[str, str]):
+    """A text as it was read from a file: `lines` has where the words of each language stand."""
+
+    def __init__(self, words: Mapping[str, str], lines: Mapping[str, int]) -> None:
+        super().__init__(words)
+        self.lines = lines
+
+
 class Kind(StrEnum):
     """A module is a course of steps; a worksheet is one step that is also given alone."""
 
@@ -290,6 +298,11 @@ class ModuleFile:
     author: str | None
     scan_text: bool
     steps: tuple[Step, ...]
+    lines: Mapping[str, int] = field(compare=False)
+
+    def line_of(self, name: str) -> int:
+        """The line on which a field of the file's top stands; the first if it was left out."""
+        return self.lines.get(name, 1)
 
     @property
     def prompts(self) -> dict[str, Prompt]:
@@ -297,10 +310,10 @@ class ModuleFile:
         return {prompt.id: prompt for step in self.steps for prompt in step.prompts}
 
     @property
-    def worksheets(self) -> frozenset[str]:
-        """The ids of the worksheets that its plans name."""
-        plans = (p for p in self.prompts.values() if isinstance(p, Plan))
-        return frozenset(plan.worksheet for plan in plans if plan.worksheet)
+    def worksheets(self) -> dict[str, int]:
+        """The ids of the worksheets that its plans name, each with the line of the first plan."""
+        plans = [p for p in self.prompts.values() if isinstance(p, Plan)]
+        return {plan.worksheet: plan.line for plan in reversed(plans) if plan.worksheet}
 
     def step(self, step_id: str) -> Step:
         """Raises KeyError if there is none."""
