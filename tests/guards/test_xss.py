@@ -34,10 +34,10 @@ PAYLOADS: list[str] = json.loads(
 FIELDS = (
     "a.act.what", "a.best", "a.seen", "action", "address", "after", "answers", "any", "ask",
     "based_on", "before", "channel", "code", "contact", "current", "day", "ends", "file", "from",
-    "hour", "in", "language", "lang", "name", "new", "next", "nonce", "obstacle", "of", "pace",
-    "passphrase", "past", "person", "recovery_code", "rhythm", "role", "s.noticed", "second",
-    "sender_name", "starts", "subject", "text", "time_zone", "until", "user_name", "voicemail",
-    "weekday", "who_else", "why", "wording", "written",
+    "hour", "in", "language", "lang", "name", "new", "next", "nonce", "number", "obstacle", "of",
+    "pace", "passphrase", "past", "person", "recovery_code", "rhythm", "role", "s.noticed",
+    "second", "sender_name", "starts", "subject", "text", "time_zone", "until", "user_name",
+    "voicemail", "weekday", "who_else", "why", "wording", "words", "written",
 )  # fmt: skip
 
 
