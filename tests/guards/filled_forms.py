@@ -64,6 +64,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
         "calls.gateway_text": {},
         "calls.twilio_report": {},
         "calls.twilio_text": {},
+        "demo.answer": {"number": "+13035550142", "words": "STOP"},
         "notices.choose": CHOICE,
         "notices.enter": {"channel": "email", "address": f"{user_name}@example.org"},
         "notices.confirm": {"channel": "sms", "code": CODE},

@@ -99,6 +99,7 @@ POST /people/<id:user_id>/disable                        in    404  404  404  20
 POST /people/<id:user_id>/enable                         in    404  404  404  200  200 200 404 404
 POST /people/<id:user_id>/invitation                     in    404  404  404  200  409 409 404 404
 GET  /postbox                                            200   200  200  200  200  -
+POST /postbox/answer                                     303   303  303  303  303  -
 GET  /recover                                            200   200  200  200  200  -
 POST /recover                                            200   200  200  200  200  -
 POST /recover/accept                                     303   303  303  303  303  -
@@ -190,9 +191,9 @@ def test_the_table_knows_every_address_and_nothing_else(world: World) -> None:
     assert set(rules(world.app)) == set(table())
 
 
-def test_only_the_demo_shows_its_postbox(config: Config) -> None:
+def test_only_the_demo_has_a_postbox(config: Config) -> None:
     demos = set(table()) - set(rules(create_app(config)))
-    assert demos == {("GET", "/postbox")}
+    assert demos == {("GET", "/postbox"), ("POST", "/postbox/answer")}
 
 
 @pytest.mark.parametrize(("method", "address"), sorted(table()), ids=lambda word: word)

@@ -33,11 +33,12 @@ PAYLOADS: list[str] = json.loads(
 )
 FIELDS = (
     "a.act.what", "a.best", "a.seen", "action", "address", "after", "answers", "any", "ask",
-    "based_on", "before", "channel", "code", "contact", "current", "day", "ends", "file",
+    "any", "based_on", "before", "channel", "code", "contact", "current", "day", "ends", "file",
     "from", "h.obstacle", "hour", "in", "lang", "language", "name", "new", "next", "nonce",
-    "of", "pace", "passphrase", "past", "person", "recovery_code", "rhythm", "role",
-    "s.noticed", "second", "sender_name", "starts", "subject", "text", "time_zone", "until",
-    "user_name", "voicemail", "weekday", "who_else", "why", "wording", "written",
+    "number", "obstacle", "of", "pace", "passphrase", "past", "person", "recovery_code",
+    "rhythm", "role", "s.noticed", "second", "sender_name", "starts", "subject", "text",
+    "time_zone", "until", "user_name", "voicemail", "weekday", "who_else", "why", "wording",
+    "words", "written",
 )  # fmt: skip
 
 

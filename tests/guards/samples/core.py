@@ -49,7 +49,8 @@ PAGES: Samples = {
                     at=START,
                 )
             ],
-            "texts": [],
+            "texts": [SimpleNamespace(to="+13035550142", body="A note is waiting.", at=START)],
+            "numbers": ["+13035550142", "+13035550199"],
         },
     ),
 }
