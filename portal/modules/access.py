@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.accounts.people import Person
+from portal.clinics.models import Clinic
 from portal.core.database import wait_for_row
 from portal.core.errors import NotFound
 from portal.core.keyring import Keyring
@@ -37,6 +38,7 @@ class OpenWork:
     ends_at: dt.datetime | None
     pace: Pace
     read_weekday: int | None
+    time_zone: str
     state: State
     waiting_since: dt.datetime | None
     last_at: dt.datetime
@@ -55,6 +57,7 @@ _FIND = Prepared(
         Assignment.ends_at,
         Assignment.pace,
         Assignment.read_weekday,
+        Clinic.time_zone,
         Assignment.state,
         Assignment.waiting_since,
         Assignment.last_at,
@@ -64,6 +67,7 @@ _FIND = Prepared(
         Grant.sealed,
     )
     .join(Vault, Vault.id == Assignment.vault_id)
+    .join(Clinic, Clinic.id == Assignment.clinic_id)
     .join(Grant, is_held(Assignment.vault_id))
     .where(Assignment.id == bindparam("work"), Assignment.clinic_id == bindparam("clinic"))
 )
@@ -102,6 +106,7 @@ def work_for(
         row.ends_at,
         row.pace,
         row.read_weekday,
+        row.time_zone,
         row.state,
         row.waiting_since,
         row.last_at,

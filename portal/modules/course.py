@@ -126,9 +126,13 @@ def course(
     *,
     pace: Pace,
     starts_at: dt.datetime,
+    zone: dt.tzinfo,
     now: dt.datetime,
 ) -> Course:
-    """Which steps there are for somebody who answered so, and which of them are open now."""
+    """Which steps there are for somebody who answered so, and which of them are open now.
+
+    `zone`: on whose calendar a week is seven days, also when the clocks are changed.
+    """
     places: list[Place] = []
     barrier: Standing | None = None
     for step in way(module, answers):
@@ -136,7 +140,7 @@ def course(
         if mark.spared_at is not None:
             continue
         weeks = len(places) if pace is Pace.WEEKLY else 0
-        opens_at = starts_at + WEEK * weeks
+        opens_at = (starts_at.astimezone(zone) + WEEK * weeks).astimezone(dt.UTC)
         standing = barrier or _standing(step, mark, is_early=now < opens_at)
         if mark.ending is not None:
             standing = Standing.DONE if mark.ending is Ending.SENT else Standing.PUT_OFF

@@ -33,9 +33,9 @@ PAYLOADS: list[str] = json.loads(
 )
 FIELDS = (
     "a.act.what", "a.best", "a.seen", "action", "address", "after", "answers", "any", "ask",
-    "any", "based_on", "before", "channel", "code", "contact", "current", "day", "ends", "file",
+    "based_on", "before", "channel", "code", "contact", "current", "day", "ends", "file",
     "from", "h.obstacle", "hour", "in", "lang", "language", "name", "new", "next", "nonce",
-    "number", "obstacle", "of", "pace", "passphrase", "past", "person", "recovery_code",
+    "number", "of", "pace", "passphrase", "past", "person", "recovery_code",
     "rhythm", "role", "s.noticed", "second", "sender_name", "starts", "subject", "text",
     "time_zone", "until", "user_name", "voicemail", "weekday", "who_else", "why", "wording",
     "words", "written",

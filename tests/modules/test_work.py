@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -11,9 +12,10 @@ from portal.core import clock
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.modules import queries
-from portal.modules.course import Standing
+from portal.modules.course import Standing, course
 from portal.modules.models import Ending, KeptAnswers, Pace, PublishedModule, Response
 from portal.modules.services import feedback, homework, keeping, states
+from portal.modules.shelves import read_source
 from portal.notifications.models import URGENT, Channel, Pointer
 from portal.notifications.services import set_address
 from tests.cast import Cast
@@ -184,6 +186,20 @@ def test_a_week_lies_between_two_steps_if_it_was_given_so(cast: Cast, dana: Pers
     later = clock.now() + dt.timedelta(days=8)
     clock.set_clock(lambda: later)
     assert standings(cast, cast.person("dana"), work)["safe"] == Standing.OPEN
+
+
+@pytest.mark.parametrize("monday", [dt.date(2026, 10, 26), dt.date(2027, 3, 8)])
+def test_a_week_is_seven_days_also_when_the_clocks_are_changed(monday: dt.date) -> None:
+    zone = ZoneInfo("America/Denver")
+    begun = dt.datetime.combine(monday, dt.time(), zone)
+    way = course(
+        read_source(stories.CALM), {}, {},
+        pace=Pace.WEEKLY, starts_at=begun.astimezone(dt.UTC), zone=zone, now=begun,
+    )  # fmt: skip
+    opens_at = way.places[1].opens_at
+    assert opens_at is not None
+    next_monday = dt.datetime.combine(monday + dt.timedelta(days=7), dt.time(), zone)
+    assert opens_at == next_monday.astimezone(dt.UTC)
 
 
 def test_what_waits_stands_in_the_list_since_the_oldest(

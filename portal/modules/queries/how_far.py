@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -108,6 +109,7 @@ def progress(session: Session, work: OpenWork) -> Progress:
         marks,
         pace=work.pace,
         starts_at=work.starts_at,
+        zone=ZoneInfo(work.time_zone),
         now=clock.now(),
     )
     sent_seqs = frozenset((row.step_id, row.response_seq) for row in left if row.how is Ending.SENT)
