@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.core import wording
+from portal.core.database import at_the_end
 from portal.core.html import authors_text
 from portal.core.i18n import _, date_name, day_name, language, weekdays
 from portal.core.ids import short
@@ -32,7 +33,7 @@ from portal.modules.forms import Fields
 from portal.modules.models import Ending, Gate, State
 from portal.modules.queries import Answered, Progress, Said, Task, Unfit, WorkRow
 from portal.modules.reading_day import reading_day
-from portal.modules.services import giving
+from portal.modules.services import giving, keeping
 from portal.modules.services.reminding import HOURS, MOST
 from portal.modules.shown import answer_rows, say, shown
 from portal.modules.wording import STATES, TEAM_STATES
@@ -100,7 +101,7 @@ def step_page(
         rows=rows, read=None if may_answer(work) else _read(step, last),
     )  # fmt: skip
     made = blocks(view)
-    kept = queries.kept_of(session, person, work, step.id)
+    kept = _still_kept(session, person, work, step, revisions)
     return {
         "title": say(step.title),
         "overview_url": work_url(work.id),
@@ -156,6 +157,18 @@ def typed_in(session: Session, keyring: Keyring, one: Answered | None) -> dict[s
         return None
     name = queries.name_of(session, keyring, one.author_id)
     return {"by": name, "day": date_name(one.written_on)}
+
+
+def _still_kept(
+    session: Session, person: Person, work: OpenWork, step: Step, revisions: list[Answered]
+) -> list[queries.Kept]:
+    """What came without a session. What turns out to have been saved is kept no longer."""
+    found = queries.kept_of(session, person, work, step.id)
+    saved = [(one.answers, one.unfit) for one in revisions]
+    echoes = [one.id for one in found if (one.answers, one.unfit) in saved]
+    if echoes:
+        at_the_end(session, lambda session: keeping.forget_echoes(session, person, echoes))
+    return [one for one in found if one.id not in echoes]
 
 
 def _kept(step: Step, kept: list[queries.Kept]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,9 +11,9 @@ from sqlalchemy import func, select
 from portal.accounts.people import Person
 from portal.core import clock
 from portal.core.errors import Conflict, Invalid, NotFound
-from portal.core.ids import new_id
+from portal.core.ids import new_id, short
 from portal.modules import queries
-from portal.modules.course import Standing, course
+from portal.modules.course import NO_MARK, Standing, course
 from portal.modules.models import Ending, KeptAnswers, Pace, PublishedModule, Response
 from portal.modules.services import feedback, homework, keeping, states
 from portal.modules.shelves import read_source
@@ -193,7 +194,7 @@ def test_a_week_is_seven_days_also_when_the_clocks_are_changed(monday: dt.date) 
     zone = ZoneInfo("America/Denver")
     begun = dt.datetime.combine(monday, dt.time(), zone)
     way = course(
-        read_source(stories.CALM), {}, {},
+        read_source(stories.CALM), {}, {"look": replace(NO_MARK, ending=Ending.SENT)},
         pace=Pace.WEEKLY, starts_at=begun.astimezone(dt.UTC), zone=zone, now=begun,
     )  # fmt: skip
     opens_at = way.places[1].opens_at
@@ -270,6 +271,22 @@ def test_answers_that_come_too_late_wait_for_their_author(
         keeping.restore_kept(session, cast.keyring, cast.clinic, dana, work, "look")
         assert session.scalar(select(func.count()).select_from(KeptAnswers)) == 0
     assert stories.progress(cast, dana, work).answers == {"mood": 2, "best": "Too late"}
+
+
+def test_what_is_written_on_after_a_step_was_sent_is_kept_as_well(
+    cast: Cast, work: uuid.UUID, dana: Person
+) -> None:
+    """The answer to the send was lost, and so was the session."""
+    nonce = stories.nonce_for(cast, dana, work)
+    stories.save(cast, dana, work, "look", stories.LOOK, ending=Ending.SENT, nonce=nonce)
+    url = f"/work/{short(work)}/steps/look"
+    for best, is_offered in ((stories.LOOK["best"], False), ("The walk, and the dog", True)):
+        with cast.database.writing() as session:
+            words = stories.LOOK | {"best": best}
+            keeping.keep_for_author(session, cast.keyring, work, "look", words, nonce)
+        page = cast.browser("dana").open(url).text
+        assert ("It was not saved." in page) is is_offered
+        assert ("The walk, and the dog" in page) is is_offered
 
 
 def test_whoever_was_taken_off_cannot_read_what_is_written_next(

@@ -4,6 +4,7 @@ answers, or what a clinician typed beside them.
 
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -29,7 +30,6 @@ from portal.modules.models import (
     Homework,
     HomeworkReport,
     KeptAnswers,
-    StepEnding,
 )
 from portal.modules.services.answering import Form, begin, store
 from portal.modules.services.states import ready, step_of
@@ -55,9 +55,10 @@ def keep_for_author(
     """
     for author in grant_holders(session, work_id):
         if author.role.is_staff == on_paper and nonce.was_given_to(keyring, author.id, work_id):
-            if not _is_sent(session, StepEnding, StepEnding.by == author.id, nonce):
-                words = queries.with_unfit(answers, unfit or {})
-                _keep(session, author, work_id, step_id, words, nonce)
+            # Also what the form may have sent already: nobody is here whose key could tell whether
+            # this is the same, or was written on after an answer that never came.
+            words = queries.with_unfit(answers, unfit or {})
+            _keep(session, author, work_id, step_id, words, nonce)
             return author
     return None
 
@@ -107,7 +108,7 @@ def keep_report(
 
 def _is_sent(
     session: Session,
-    model: type[StepEnding | Feedback | HomeworkReport],
+    model: type[Feedback | HomeworkReport],
     by: ColumnElement[bool],
     nonce: Nonce,
 ) -> bool:
@@ -177,6 +178,13 @@ def restore_kept(
     discard_kept(session, person, work_id, step_id)
     begin(session, person, work)
     audit.note(session, person.clinic_id, person.id, "answers:save", work.id, step_id)
+
+
+def forget_echoes(session: Session, person: Person, kept_ids: Sequence[uuid.UUID]) -> None:
+    """What was kept, but had been saved."""
+    session.execute(
+        delete(KeptAnswers).where(KeptAnswers.author_id == person.id, KeptAnswers.id.in_(kept_ids))
+    )
 
 
 def discard_kept(session: Session, person: Person, work_id: uuid.UUID, step_id: str) -> None:
