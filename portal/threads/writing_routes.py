@@ -164,8 +164,8 @@ def _comes_by_itself() -> bool:
 def _saved(sent: queries.SentBefore | None) -> Response:
     """What stands under the box then. Of words that were sent already it says so."""
     box = {"sent_at": sent.at} if sent else {"saved_at": clock.now()}
-    asked_by = "_saved.html" if _comes_by_itself() else "_saved_by_button.html"
-    return fragment(f"threads/{asked_by}", composer=box)
+    by_itself, by_button = "threads/_saved.html", "threads/_saved_by_button.html"
+    return fragment(by_itself if _comes_by_itself() else by_button, composer=box)
 
 
 @bp.post("/threads/<id:thread_id>/kept")
