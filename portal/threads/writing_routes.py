@@ -29,6 +29,7 @@ from portal.vault.queries import open_for
 __all__ = ["bp"]
 
 NEWEST_AFTER_SEND = 3
+MOST_AFTER_SEND = 10
 # As the proxy of deploy/: what is far too long to be sent comes back with the page that says so.
 takes_whole_books = takes_up_to(2 * 1024 * 1024, or_say="too_large")
 
@@ -106,10 +107,12 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
 
 
 def _newest_after_send(thread: OpenThread) -> int:
-    """Without scripts: one's own message and a little before it, or all that came meanwhile."""
-    if thread.last_other_seq <= thread.opened_by_own_seq:
+    """Without scripts: one's own message and a little before it, or all that came meanwhile if it
+    is not much. What came meanwhile and is left out counts as not opened."""
+    since_opened = thread.last_seq - thread.opened_by_own_seq
+    if thread.last_other_seq <= thread.opened_by_own_seq or since_opened > MOST_AFTER_SEND:
         return NEWEST_AFTER_SEND
-    return min(max(thread.last_seq - thread.opened_by_own_seq, NEWEST_AFTER_SEND), queries.PAGE)
+    return max(since_opened, NEWEST_AFTER_SEND)
 
 
 def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
