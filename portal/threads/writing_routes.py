@@ -29,6 +29,7 @@ from portal.vault.queries import open_for
 __all__ = ["bp"]
 
 NEWEST_AFTER_SEND = 3
+MOST_AFTER_SEND = 10
 # As the proxy of deploy/: what is far too long to be sent comes back with the page that says so.
 takes_whole_books = takes_up_to(2 * 1024 * 1024, or_say="too_large")
 
@@ -106,10 +107,12 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
 
 
 def _newest_after_send(thread: OpenThread) -> int:
-    """Without scripts: one's own message and a little before it, or all that came meanwhile."""
-    if thread.last_other_seq <= thread.opened_by_own_seq:
+    """Without scripts: one's own message and a little before it, or all that came meanwhile if it
+    is not much. What came meanwhile and is left out counts as not opened."""
+    since_opened = thread.last_seq - thread.opened_by_own_seq
+    if thread.last_other_seq <= thread.opened_by_own_seq or since_opened > MOST_AFTER_SEND:
         return NEWEST_AFTER_SEND
-    return min(max(thread.last_seq - thread.opened_by_own_seq, NEWEST_AFTER_SEND), queries.PAGE)
+    return max(since_opened, NEWEST_AFTER_SEND)
 
 
 def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
@@ -164,8 +167,8 @@ def _comes_by_itself() -> bool:
 def _saved(sent: queries.SentBefore | None) -> Response:
     """What stands under the box then. Of words that were sent already it says so."""
     box = {"sent_at": sent.at} if sent else {"saved_at": clock.now()}
-    asked_by = "_saved.html" if _comes_by_itself() else "_saved_by_button.html"
-    return fragment(f"threads/{asked_by}", composer=box)
+    by_itself, by_button = "threads/_saved.html", "threads/_saved_by_button.html"
+    return fragment(by_itself if _comes_by_itself() else by_button, composer=box)
 
 
 @bp.post("/threads/<id:thread_id>/kept")
