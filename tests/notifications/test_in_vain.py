@@ -15,6 +15,8 @@ from tests.servers import Gateway, MailServer
 
 FULL = "452 4.2.2 mailbox full"
 MOBILE = "+13035550142"
+# Pauses are never the same, so that the try after three days may come on the fourth.
+THREE_DAYS = (3, 4)
 
 
 def days_until_a_task(desk: Desk, *, days: int, every: int = 1) -> int | None:
@@ -41,7 +43,7 @@ def test_a_mailbox_that_is_full_for_three_days_is_a_task_however_much_happens(
     """Even if each note gives way to the next one before its own three days are over."""
     desk.give_address("dana")
     mail_server.answer = FULL
-    assert days_until_a_task(desk, days=6, every=every) == 3
+    assert days_until_a_task(desk, days=6, every=every) in THREE_DAYS
     assert codes(desk) == [problems.FAILING]
     desk.hands.move(days=1)
     before = len(desk.pointers())
@@ -84,7 +86,7 @@ def test_what_was_tried_at_another_address_counts_for_nothing(
     mail_server.answer = FULL
     assert days_until_a_task(desk, days=3) is None
     desk.give_address("dana", "another@example.org")
-    assert days_until_a_task(desk, days=8) == 3, "it has its own three days"
+    assert days_until_a_task(desk, days=8) in THREE_DAYS, "its own three days"
 
 
 def test_what_waits_for_the_morning_goes_on_where_the_evening_ended(
