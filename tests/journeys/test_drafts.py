@@ -137,10 +137,14 @@ def test_what_is_typed_while_a_send_is_on_its_way_stays_in_the_box(
     at_home: Callable[..., Walker], thread: str
 ) -> None:
     walker, held = at_home(), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     walker.open(thread)
     walker.has_scripts()
     walker.fill("Your message", HALF)
-    walker.page.route("**/threads/*", held.append)
+    walker.page.route("**/threads/*", hold)
     walker.press("Send")
     walker.box("Your message").press("End")
     walker.type("Your message", " And this.")
