@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import re
 from collections.abc import Callable
 
 from flask import Response, current_app, g, request, url_for
@@ -147,6 +148,12 @@ def _typed() -> MultiDict[str, str]:
         return NOTHING
 
 
+def _pressed(form: MultiDict[str, str]) -> str:
+    """Which button it was. Ours have plain names, and nothing else is said back."""
+    action = form.get("action", "")
+    return action if re.fullmatch("[a-z0-9_.]{1,60}", action) else ""
+
+
 def show_failure(text: str, status: int, *, is_missing: bool = False) -> Response:
     """The page for anything that did not work. What was typed is in it, ready to be sent again."""
     # What was found to be too large cannot be looked into again.
@@ -162,7 +169,7 @@ def show_failure(text: str, status: int, *, is_missing: bool = False) -> Respons
         text=text,
         kept=typed or None,
         boxes=boxes,
-        action=form.get("action", ""),
+        action=_pressed(form),
         kept_fields=fields,
         retry_url=request.path if typed or boxes else None if is_missing else url_for("home.index"),
     )
