@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30
 TOKEN = re.compile(r'name=csrf_token value="([^"]+)"')
 NONCE = re.compile(r'name="?nonce"? value="([^"]+)"')
+BASED_ON = re.compile(r'name=based_on value="(\d+)"')
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,23 @@ class Answer:
     @property
     def form(self) -> dict[str, Any]:
         """The hidden fields of the box to write in, ready to be posted."""
-        token = TOKEN.search(self.text)
         nonce = NONCE.search(self.text)
-        assert token, "there is no form"
         assert nonce, "there is no box to write in"
-        return {"csrf_token": token[1], "nonce": nonce[1], "action": "send"}
+        return self.button | {"nonce": nonce[1], "action": "send"}
+
+    @property
+    def numbered_form(self) -> dict[str, Any]:
+        """As `form`, with the number of what the page shows."""
+        based_on = BASED_ON.search(self.text)
+        assert based_on, "the form has no number"
+        return self.form | {"based_on": based_on[1]}
+
+    @property
+    def button(self) -> dict[str, Any]:
+        """What a form posts in which nothing is typed."""
+        token = TOKEN.search(self.text)
+        assert token, "there is no form"
+        return {"csrf_token": token[1]}
 
 
 @dataclass

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.stage import PATIENCE_SECONDS, Answer, Stage, Visitor
+from tests.faults.kills import die_on_the_way
+from tests.faults.stage import PATIENCE_SECONDS, Stage
 from tests.faults.traps import SEND_STEPS, TELL_STEPS
 from tests.servers import wait_until
 
@@ -43,14 +44,6 @@ def thread(stage: Stage) -> Any:
     return thread_id
 
 
-def try_to_send(visitor: Visitor, url: str, form: dict[str, Any]) -> Answer | None:
-    """The answer, or none if the line went dead before it was complete."""
-    try:
-        return visitor.post(url, **form)
-    except (OSError, HTTPException):
-        return None
-
-
 def test_a_send_survives_the_death_of_the_web_process_at_every_step(
     stage: Stage, thread: Any
 ) -> None:
@@ -66,11 +59,7 @@ def test_a_send_survives_the_death_of_the_web_process_at_every_step(
             if step in ("waking", "woken"):
                 # The worker is woken only if nobody is about to be told anyway.
                 stage.wait_for_mail()
-            before = stage.children("web")
-            stage.set_trap(step)
-            first = try_to_send(dana, url, form)
-            wait_until(lambda: stage.is_sprung(step), f"the send comes past {step!r}")  # noqa: B023
-            wait_until(lambda: stage.children("web") != before, "the process dies")  # noqa: B023
+            first = die_on_the_way(stage, step, dana, url, form)
             if first is not None:
                 acknowledged[step] += 1
                 assert first.status == 200

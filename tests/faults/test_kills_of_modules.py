@@ -1,6 +1,5 @@
 """kill -9 at every step of saving and publishing a module: each text and version is there once."""
 
-import re
 import uuid
 
 import pytest
@@ -10,14 +9,12 @@ from portal.core.nonces import new_nonce
 from portal.modules import own
 from portal.modules.checking import with_top
 from portal.modules.services import authoring
+from tests.faults.kills import Filled, check_every_death
 from tests.faults.stage import Stage
-from tests.faults.test_kills import try_to_send
 from tests.faults.traps import PUBLISH_STEPS
 from tests.modules.files import WHOLE
-from tests.servers import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
-BASED_ON = re.compile(r'name=based_on value="(\d+)"')
 
 
 @pytest.fixture
@@ -31,29 +28,27 @@ def draft(stage: Stage) -> uuid.UUID:
 def test_a_module_survives_the_death_of_the_web_process_at_every_step(
     stage: Stage, draft: uuid.UUID
 ) -> None:
-    stage.queue.start()
-    stage.start("web")
-    ruth, url, typed = stage.visitor("ruth"), f"/modules/drafts/{short(draft)}", [""]
-    for number, step in enumerate(PUBLISH_STEPS):
-        page = ruth.open(url)
-        based_on = BASED_ON.search(page.text)
-        assert based_on
-        text = with_top(WHOLE, version=f"1.0.{number}")
-        form = page.form | {"text": text, "based_on": based_on[1], "action": "publish"}
-        before = stage.children("web")
-        stage.set_trap(step)
-        first = try_to_send(ruth, url, form)
-        wait_until(lambda: stage.is_sprung(step), f"the save comes past {step!r}")  # noqa: B023
-        wait_until(lambda: stage.children("web") != before, "the process dies")  # noqa: B023
-        assert first is None or first.status == 303
-        assert ruth.insist(url, **form).status == 303
-        typed.append(text)
-    cast = stage.cast
-    with cast.database.reading() as session:
-        found = own.draft_for(session, cast.keyring, cast.person("ruth"), draft)
-        versions = own.own_modules(session, cast.keyring, cast.clinic.id)
-    assert [one.text for one in found.revisions] == typed
-    assert [one.module.version for one in versions][::-1] == [
-        f"1.0.{number}" for number in range(len(PUBLISH_STEPS))
-    ]
-    stage.check_the_trail()
+    ruth, url = stage.visitor("ruth"), f"/modules/drafts/{short(draft)}"
+    versions = {step: f"1.0.{number}" for number, step in enumerate(PUBLISH_STEPS)}
+    typed = {step: with_top(WHOLE, version=version) for step, version in versions.items()}
+    cast, person = stage.cast, stage.cast.person("ruth")
+
+    def fill(step: str) -> Filled:
+        return url, ruth.open(url).numbered_form | {"text": typed[step], "action": "publish"}
+
+    def saved() -> list[str]:
+        with cast.database.reading() as session:
+            found = own.draft_for(session, cast.keyring, person, draft)
+        return [one.text or "" for one in found.revisions]
+
+    def published() -> list[str]:
+        with cast.database.reading() as session:
+            found = own.own_modules(session, cast.keyring, cast.clinic.id)
+        return [one.module.version for one in found][::-1]
+
+    def count(step: str) -> int:
+        return min(saved().count(typed[step]), published().count(versions[step]))
+
+    check_every_death(stage, ruth, PUBLISH_STEPS, fill=fill, count=count)
+    assert saved() == ["", *typed.values()]
+    assert published() == list(versions.values())

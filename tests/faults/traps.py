@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -39,14 +39,10 @@ SEND_STEPS = (
     "half answered",
     "answered",
 )
-# Saving a step of given work and leaving it behind. Its answer has no body to die in.
-SAVE_STEPS = (
-    "asked",
-    "turn",
-    "begun",
-    "storing the answers",
-    "ending the step",
-    "planning homework",
+# What every form comes past before its own steps, and after them. Its answer leads on to another
+# page, and has no body to die in.
+_BEFORE = ("asked", "turn", "begun")
+_AFTER = (
     "page made",
     "auditing",
     "committing",
@@ -55,39 +51,29 @@ SAVE_STEPS = (
     "turn over",
     "answered",
 )
+# Where forms can differ: before its own steps none of them has stored anything, and what comes
+# between these is the same for all.
+_SHORTLY = ("auditing", "in the commit", "committed", "answered")
+# Saving a step of given work and leaving it behind; typing in a sheet of paper.
+_OF_A_STEP = ("storing the answers", "ending the step", "planning homework")
+SAVE_STEPS = (*_BEFORE, *_OF_A_STEP, *_AFTER)
+SHEET_STEPS = (*_OF_A_STEP, *_SHORTLY)
 # Half a step saves itself, again and again.
-KEEP_STEPS = tuple(
-    step for step in SAVE_STEPS if step not in ("ending the step", "planning homework")
-)
+KEEP_STEPS = ("storing the answers", *_SHORTLY)
 # Saying how homework went.
-REPORT_STEPS = (
-    "asked",
-    "turn",
-    "begun",
-    "storing the report",
-    "page made",
-    "auditing",
-    "committing",
-    "in the commit",
-    "committed",
-    "turn over",
-    "answered",
-)
+REPORT_STEPS = ("storing the report", *_SHORTLY)
 # Saving a draft of a module and publishing it.
-PUBLISH_STEPS = (
-    "asked",
-    "turn",
-    "begun",
-    "storing the text",
-    "publishing",
-    "page made",
-    "auditing",
-    "committing",
-    "in the commit",
-    "committed",
-    "turn over",
-    "answered",
-)
+PUBLISH_STEPS = (*_BEFORE, "storing the text", "publishing", *_AFTER)
+# Giving a module of the library, saying something to what was sent, sending the whole of it.
+GIVE_STEPS = ("publishing", "giving", "storing the pointer", *_SHORTLY)
+FEEDBACK_STEPS = ("storing the feedback", "moving on", "storing the pointer", *_SHORTLY)
+SUBMIT_STEPS = ("moving on", "storing the pointer", *_SHORTLY)
+# Opening a step, or leaving it out.
+MARK_STEPS = ("marking the step", "storing the pointer", *_SHORTLY)
+WEB_STEPS = {
+    *SEND_STEPS, *SAVE_STEPS, *REPORT_STEPS, *PUBLISH_STEPS, *GIVE_STEPS, *FEEDBACK_STEPS,
+    *MARK_STEPS,
+}  # fmt: skip
 TELL_STEPS = (
     "claiming",
     "storing the claim",
@@ -105,6 +91,10 @@ STATEMENTS = {
     "INSERT INTO responses": "storing the answers",
     "INSERT INTO step_endings": "ending the step",
     "INSERT INTO homework_reports": "storing the report",
+    "INSERT INTO feedback": "storing the feedback",
+    "INSERT INTO assignments": "giving",
+    "UPDATE assignments SET state": "moving on",
+    "UPDATE step_terms": "marking the step",
     "INSERT INTO module_revisions": "storing the text",
     "INSERT INTO published_modules": "publishing",
     "FROM homework": "planning homework",
@@ -120,7 +110,7 @@ LOCK_WAIT_SECONDS = 2
 class Traps:
     """Where a process may die. Only a send can die on its way, not the page before it."""
 
-    def __init__(self, folder: Path, steps: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, steps: Collection[str]) -> None:
         self._folder, self._steps = folder, steps
         self._now = threading.local()
 
@@ -290,8 +280,7 @@ def run_web(bind: str) -> None:
 
 def main(folder: str, role: str, *arguments: str) -> None:
     if role == "web":
-        steps = (*SEND_STEPS, *SAVE_STEPS, *REPORT_STEPS, *PUBLISH_STEPS)
-        set_in_the_web(Traps(Path(folder), steps))
+        set_in_the_web(Traps(Path(folder), WEB_STEPS))
         run_web(*arguments)
     elif role == "worker":
         set_in_the_worker(Traps(Path(folder), TELL_STEPS))
