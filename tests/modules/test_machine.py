@@ -289,10 +289,14 @@ class Work(RuleBasedStateMachine):
         if allowed:
             self.model.called_at = None
 
+    def may_come_to(self, state: State) -> tuple[bool, bool]:
+        """Whether it may come to this now, and whether it has already: to ask again is no harm."""
+        return state in FOLLOWS[self.model.state], self.model.state is state
+
     @rule()
     def leave_out(self) -> None:
-        allowed = State.SKIPPED in FOLLOWS[self.model.state]
-        with refused(unless=allowed), self.cast.database.writing() as session:
+        allowed, is_so = self.may_come_to(State.SKIPPED)
+        with refused(unless=allowed or is_so), self.cast.database.writing() as session:
             states.skip(session, self.cast.keyring, self.dana, self.work)
         if allowed:
             self.model.go(State.SKIPPED)
@@ -321,8 +325,9 @@ class Work(RuleBasedStateMachine):
     def submit(self) -> None:
         self.tick()
         has_sent = any(how is Ending.SENT for how, _at in self.model.left.values())
-        allowed = has_sent and State.SUBMITTED in FOLLOWS[self.model.state]
-        with refused(unless=allowed), self.cast.database.writing() as session:
+        allowed, is_so = self.may_come_to(State.SUBMITTED)
+        allowed &= has_sent
+        with refused(unless=allowed or is_so), self.cast.database.writing() as session:
             states.submit(session, self.cast.keyring, self.dana, self.work)
         if allowed:
             self.model.go(State.SUBMITTED)
@@ -366,8 +371,8 @@ class Work(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["dana", "ruth"]))
     def complete(self, name: str) -> None:
         person = self.dana if name == "dana" else self.ruth
-        allowed = self.model.state is State.FEEDBACK_GIVEN
-        with refused(unless=allowed), self.cast.database.writing() as session:
+        allowed, is_so = self.may_come_to(State.COMPLETED)
+        with refused(unless=allowed or is_so), self.cast.database.writing() as session:
             states.complete(session, self.cast.keyring, person, self.work)
         if allowed:
             self.model.go(State.COMPLETED)

@@ -85,6 +85,23 @@ def test_a_version_that_was_given_stays_what_it_was(cast: Cast, dana: Person) ->
         assert session.scalar(select(func.count()).select_from(PublishedModule)) == 2
 
 
+def test_to_send_it_all_twice_sends_it_once(cast: Cast, work: uuid.UUID, dana: Person) -> None:
+    """As a client does whose first try brought no answer."""
+    stories.send(cast, dana, work, "look", stories.LOOK | {"mood": 9})
+    stories.save(cast, dana, work, "plan", {}, ending=Ending.NOT_NOW)
+    browser = cast.browser("dana")
+    page = browser.open(f"/work/{short(work)}")
+
+    def press(deed: str) -> int:
+        browser.page = page
+        return browser.post(f"/work/{short(work)}/{deed}", follow=False).status_code
+
+    for deed, state in (("submit", "submitted"), ("skip", "skipped")):
+        assert (press(deed), press(deed)) == (303, 303)
+        assert stories.history(cast, work).count(state) == 1
+    assert press("submit") == 409, "it is left out"
+
+
 @pytest.mark.parametrize("reader", ["luis", "mateo", "tom", "olga"])
 def test_for_strangers_there_is_no_work(cast: Cast, work: uuid.UUID, reader: str) -> None:
     _ = cast.other_clinic

@@ -99,38 +99,43 @@ def mark_opened(session: Session, keyring: Keyring, person: Person, work_id: uui
         move(session, person, work, State.OPENED)
 
 
+def _bring(session: Session, person: Person, work: OpenWork, state: State) -> bool:
+    """Brings work into a state, once, however often it is asked. Whether it was not in it yet."""
+    if work.state is state:
+        return False
+    work = move(session, person, work, state)
+    count_waiting(session, work)
+    return True
+
+
 def submit(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
-    """The client sends the work as it is, also with steps that were put off.
+    """The client sends the work as it is, also with steps that were put off; once.
 
     Raises NotFound, or Conflict if nothing was sent yet or it is not theirs to send now.
     """
     work = clients_work_for(session, keyring, person, work_id, to_write=True)
     if not queries.progress(session, work).has_sent:
         raise Conflict(reason="work_moved_on")
-    work = move(session, person, work, State.SUBMITTED)
-    count_waiting(session, work)
-    tell_the_team(session, person, work)
+    if _bring(session, person, work, State.SUBMITTED):
+        tell_the_team(session, person, work)
 
 
 def complete(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """Either side says that the work is done with. Raises NotFound or Conflict."""
     work = work_for(session, keyring, person, work_id, to_write=True)
-    work = move(session, person, work, State.COMPLETED)
-    count_waiting(session, work)
+    _bring(session, person, work, State.COMPLETED)
 
 
 def skip(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """The client leaves work out. What was answered stays. Raises NotFound or Conflict."""
     work = clients_work_for(session, keyring, person, work_id, to_write=True)
-    work = move(session, person, work, State.SKIPPED)
-    count_waiting(session, work)
+    _bring(session, person, work, State.SKIPPED)
 
 
 def withdraw(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
     """The care team takes work back. What was answered stays. Raises NotFound or Conflict."""
     work = team_work_for(session, keyring, person, work_id, to_write=True)
-    work = move(session, person, work, State.WITHDRAWN)
-    count_waiting(session, work)
+    _bring(session, person, work, State.WITHDRAWN)
 
 
 def see(
