@@ -17,6 +17,7 @@ from portal.modules import queries, shelf
 from portal.modules.access import team_work_for
 from portal.modules.format.answers import fits
 from portal.modules.models import Ending, Gate, Pace
+from portal.modules.remarks import Words
 from portal.modules.services import answering, feedback, giving, states
 
 DAY = "day:"
@@ -52,7 +53,7 @@ def act(
     that does not fit its question."""
     nonce = new_nonce(keyring, person.id, work_id)
     if person.is_staff:
-        words = feedback.Words(deed.beside, deed.noticed, deed.link, deed.task)
+        words = Words(deed.beside, deed.noticed, deed.link, deed.task)
         found = queries.progress(session, team_work_for(session, keyring, person, work_id))
         shown = feedback.Shown(
             found.endings[deed.step].response_seq, found.marks[deed.step].last_called_at

@@ -3,12 +3,14 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
 from portal.caseload.access import engagement_for_team
+from portal.core.database import at_the_end
 from portal.core.html import authors_text
 from portal.core.i18n import _, date_name, language, weekdays, when
 from portal.core.ids import short
@@ -23,6 +25,8 @@ from portal.modules.format.shapes import ModuleFile, Plan, Question, Rows, Safet
 from portal.modules.goals import goals_beside
 from portal.modules.models import Ending, State
 from portal.modules.queries import Answered, Kept, Progress, Said
+from portal.modules.remarks import boxes_beyond
+from portal.modules.services import keeping
 from portal.modules.shown import answer_rows, cells, say, shown
 from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
 
@@ -46,7 +50,7 @@ def work_page(
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
     tasks = queries.homework_of(session, work.vault, [work.id])
     url, words = pages.work_url(work.id), dict([typed] if typed else [])
-    kept = queries.kept_beside(session, person, work)
+    kept = _still_kept(session, person, work, said)
     number = queries.number_to_finish(session, work, found)
     return {
         "title": say(work.module.title),
@@ -77,6 +81,24 @@ def work_page(
         "problem": problem,
         "problem_at": typed[0] if typed else None,
     }
+
+
+def _still_kept(
+    session: Session, person: Person, work: OpenWork, said: list[Said]
+) -> dict[str, Kept]:
+    """What came without a session and was not said, by step: the latest of each. What turns out to
+    have been said is kept no longer."""
+    found: dict[str, Kept] = {}
+    echoes = []
+    for step_id, one in queries.kept_beside(session, person, work):
+        left = boxes_beyond(one.answers, queries.said_with(said, person.id, one.nonce))
+        if left:
+            found[step_id] = replace(one, answers=left)
+        else:
+            echoes.append(one.id)
+    if echoes:
+        at_the_end(session, lambda session: keeping.forget_echoes(session, person, echoes))
+    return found
 
 
 def _waiting_at(work: OpenWork, found: Progress, *, can_finish: bool) -> str:

@@ -19,9 +19,10 @@ from portal.modules.clinic_progress import tallies
 from portal.modules.format.shapes import ModuleFile
 from portal.modules.models import Gate, Pace
 from portal.modules.own import own_module_for
+from portal.modules.remarks import words_in
 from portal.modules.routes import bp, do, nonce_of_form, note_opening, number_of, words_for
 from portal.modules.services import feedback, giving, homework, keeping, states
-from portal.modules.services.feedback import Shown, Words
+from portal.modules.services.feedback import Shown
 from portal.modules.services.giving import Terms
 from portal.safety.words import cleaned
 
@@ -166,7 +167,8 @@ def _typed() -> dict[str, str]:
 def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
     try:
         feedback.give_feedback(
-            db(), installation.keyring, clinic(), person(), work_id, step_id, _words(),
+            db(), installation.keyring, clinic(), person(), work_id, step_id,
+            words_in(request.form),
             shown=_shown(), nonce=nonce_of_form(), ask_again=request.form.get("action") == "ask",
         )  # fmt: skip
     except Invalid as invalid:
@@ -193,19 +195,6 @@ def _shown() -> Shown:
 
 def _called_at() -> dt.datetime | None:
     return request.form.get("called", type=dt.datetime.fromisoformat)
-
-
-def _words() -> Words:
-    form = request.form
-    beside = {name[2:]: cleaned(text) for name, text in form.items() if name.startswith("f.")}
-    link, _dot, seq = form.get("s.link", "").partition(".")
-    return Words(
-        beside,
-        noticed=cleaned(form.get("s.noticed", "")),
-        link=link,
-        link_seq=int(seq) if seq.isdecimal() else None,
-        task=cleaned(form.get("s.task", "")),
-    )
 
 
 @bp.post("/work/<id:work_id>/steps/<step_id>/open")

@@ -13,6 +13,7 @@ from portal.core.nonces import Nonce, new_nonce
 from portal.modules import queries
 from portal.modules.access import OpenWork, work_for
 from portal.modules.models import Ending, Gate, Pace
+from portal.modules.remarks import Words
 from portal.modules.services import answering, feedback, giving, homework, sheets, states
 from tests.cast import Cast
 
@@ -172,7 +173,7 @@ def say(
     shown: feedback.Shown | None = None,
 ) -> None:
     """Says something on a page that was opened just now, unless told otherwise."""
-    words = feedback.Words(beside or {}, noticed, task=task)
+    words = Words(beside or {}, noticed, task=task)
     nonce = nonce or nonce_for(cast, person, work_id)
     shown = shown or shown_of(cast, person, work_id, step)
     with cast.database.writing() as session:

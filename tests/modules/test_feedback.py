@@ -76,6 +76,65 @@ def test_words_to_answers_that_changed_meanwhile_are_given_back_with_the_new_one
     assert stories.waiting(cast, ruth) is None
 
 
+SAID: Fields = {
+    "s.noticed": "Good that you are safe.",
+    "s.task": "Rest",
+    "s.link": "best.1",
+    "f.alone": "Who was there?",
+    "f.log": "What helped?",
+}
+WRITTEN_ON = SAID | {"s.noticed": "Good that you are safe. And that you said it.", "f.gate": "Yes?"}
+REPEATED = ("Rest</textarea>", "Who was there?</textarea>", "What helped?</textarea>")
+
+
+def test_what_is_written_on_a_form_that_was_sent_is_said_as_well(
+    cast: Cast, work: uuid.UUID, ruth: Person
+) -> None:
+    """Ruth's line went dead after the first, and she went back to her form."""
+    page = at_the_page(cast, work)
+    shown = page.page
+    for words in (SAID, WRITTEN_ON, WRITTEN_ON):
+        page.page = shown
+        assert answers_with(page, work, "safe", words) == 303
+    first, second = stories.feedback_seen(cast, ruth, work)
+    assert (first.noticed, first.task) == (SAID["s.noticed"], "Rest")
+    assert first.beside == {"alone": "Who was there?", "log": "What helped?"}
+    assert (second.noticed, second.task) == (WRITTEN_ON["s.noticed"], "")
+    assert second.beside == {"gate": "Yes?"}
+    assert second.link == first.link == "best"
+
+
+def posts_without_a_session(cast: Cast, page: Browser, work: uuid.UUID, words: Fields) -> None:
+    form = hidden_in(page, "safe") | words | {"action": "send", "csrf_token": "stale"}
+    late = Browser(cast.app).client.post(f"{url_of(work, 'safe')}/feedback", data=form)
+    assert late.status_code == 401
+    assert "Your words are safe" in late.text
+
+
+def test_what_is_written_on_a_form_that_was_sent_waits_for_its_author_too(
+    cast: Cast, work: uuid.UUID, ruth: Person
+) -> None:
+    """The answer to the send was lost, and so was the session."""
+    page = at_the_page(cast, work)
+    shown = page.page
+    answers_with(page, work, "safe", SAID)
+    page.page = shown
+    posts_without_a_session(cast, page, work, SAID)
+    again = at_the_page(cast, work)
+    assert "It is in the boxes again." not in again.page.text, "all of it was said"
+    assert "not saved" not in again.open(cast.client_url("dana")).text, "and is kept no longer"
+    posts_without_a_session(cast, page, work, WRITTEN_ON)
+    again = at_the_page(cast, work)
+    assert "It is in the boxes again." in again.page.text
+    for words in (f"{WRITTEN_ON['s.noticed']}</textarea>", "Yes?</textarea>", 'best.1" selected'):
+        assert words in again.page.text
+    for words in REPEATED:
+        assert words not in again.page.text, "it would be said twice"
+    answers_with(again, work, "safe", WRITTEN_ON)
+    assert len(stories.feedback_seen(cast, ruth, work)) == 2
+    assert "It is in the boxes again." not in again.open(url_of(work)).text
+
+
 def test_words_take_no_call_off_the_list_that_came_meanwhile(
     cast: Cast, work: uuid.UUID, dana: Person, ruth: Person
 ) -> None:

@@ -448,15 +448,11 @@ def test_feedback_that_came_after_signing_out_is_in_the_boxes_again(
 
 
 def test_a_clients_nonce_keeps_no_feedback(cast: Cast, work: uuid.UUID) -> None:
-    """Nor does one that the form has already been sent with."""
-    dana, ruth = cast.person("dana"), cast.person("ruth")
+    dana, url = cast.person("dana"), f"{url_of(work, 'look')}/feedback"
     stories.send(cast, dana, work, "look")
-    used = stories.nonce_for(cast, ruth, work)
-    stories.say(cast, ruth, work, "look", nonce=used)
-    for nonce, status in ((stories.nonce_for(cast, dana, work), 401), (used, 401)):
-        form: Fields = {"s.noticed": "Forged", "nonce": str(nonce), "csrf_token": "x"}
-        url = f"{url_of(work, 'look')}/feedback"
-        assert Browser(cast.app).client.post(url, data=form).status_code == status
+    nonce = str(stories.nonce_for(cast, dana, work))
+    form: Fields = {"s.noticed": "Forged", "nonce": nonce, "csrf_token": "x"}
+    assert Browser(cast.app).client.post(url, data=form).status_code == 401
     assert "Forged" not in cast.browser("ruth").open(url_of(work)).text
 
 

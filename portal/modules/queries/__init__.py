@@ -1,6 +1,12 @@
 """Reading given work: lists, how far it has come, what was answered and what was said to it."""
 
-from portal.modules.queries.feedback import NOT_KEPT, Said, feedback_on, feedback_place
+from portal.modules.queries.feedback import (
+    NOT_KEPT,
+    Said,
+    feedback_on,
+    feedback_place,
+    said_with,
+)
 from portal.modules.queries.homework import Report, Task, homework_of, report_place
 from portal.modules.queries.how_far import (
     Progress,
@@ -77,6 +83,7 @@ __all__ = [
     "revisions",
     "revisions_of",
     "rivals",
+    "said_with",
     "sent",
     "states_of",
     "steps_sent",

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -27,11 +27,12 @@ def feedback_place(work_id: uuid.UUID, step_id: str, seq: int, author_id: uuid.U
 class Said(NamedTuple):
     """What a clinician said to a step. `beside`: words by prompt; `link`: an earlier prompt, and
     `quoted`: what was answered to it then, or NOT_KEPT; `goal`: one of the client's goals, in the
-    words it had then."""
+    words it had then; `nonce`: of the form that it came with."""
 
     step_id: str
     seq: int
     response_seq: int
+    author_id: uuid.UUID
     author_name: str
     at: dt.datetime
     beside: Mapping[str, str]
@@ -40,6 +41,7 @@ class Said(NamedTuple):
     quoted: Any
     goal: str
     task: str
+    nonce: uuid.UUID
 
 
 _FEEDBACK = Prepared(
@@ -51,6 +53,7 @@ _FEEDBACK = Prepared(
         Feedback.given_at,
         Feedback.epoch,
         Feedback.sealed,
+        Feedback.nonce,
         User.name_sealed,
     )
     .join(User, User.id == Feedback.author_id)
@@ -71,9 +74,18 @@ def feedback_on(session: Session, keyring: Keyring, work: OpenWork) -> list[Said
         name = keyring.name(row.name_sealed, "users", "name", row.author_id)
         found.append(
             Said(
-                row.step_id, row.seq, row.response_seq, name, row.given_at,
+                row.step_id, row.seq, row.response_seq, row.author_id, name, row.given_at,
                 said["beside"], said["noticed"], said["link"], said.get("quoted", NOT_KEPT),
-                said.get("goal", ""), said["task"],
+                said.get("goal", ""), said["task"], row.nonce,
             )
         )  # fmt: skip
     return found
+
+
+def said_with(said: Iterable[Said], author_id: uuid.UUID, nonce: uuid.UUID) -> list[Said]:
+    """What somebody said to a step with this form, and since; empty if the form said nothing."""
+    own = [one for one in said if one.author_id == author_id]
+    first = next((one for one in own if one.nonce == nonce), None)
+    if first is None:
+        return []
+    return [one for one in own if one.step_id == first.step_id and one.seq >= first.seq]

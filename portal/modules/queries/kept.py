@@ -29,16 +29,24 @@ def kept_label(clinic_id: uuid.UUID, work_id: uuid.UUID, step_id: str, kept_id: 
 
 @dataclass(frozen=True)
 class Kept:
-    """Answers that came when nobody was signed in any more; `unfit`: what does not fit."""
+    """Answers that came when nobody was signed in any more; `nonce`: of the form they were in;
+    `unfit`: what does not fit."""
 
     id: uuid.UUID
+    nonce: uuid.UUID
     at: dt.datetime
     answers: dict[str, Any]
     unfit: Unfit
 
 
 _KEPT = Prepared(
-    select(KeptAnswers.id, KeptAnswers.step_id, KeptAnswers.sealed, KeptAnswers.kept_at)
+    select(
+        KeptAnswers.id,
+        KeptAnswers.nonce,
+        KeptAnswers.step_id,
+        KeptAnswers.sealed,
+        KeptAnswers.kept_at,
+    )
     .where(
         KeptAnswers.author_id == bindparam("person"),
         KeptAnswers.assignment_id == bindparam("work"),
@@ -54,7 +62,7 @@ def kept_of(session: Session, person: Person, work: OpenWork, step_id: str) -> l
     for row in _KEPT.all(session, person=person.id, work=work.id, step=step_id):
         words = _opened(person, work.id, row)
         if words is not None:
-            found.append(Kept(row.id, row.kept_at, *read_answers(words)))
+            found.append(Kept(row.id, row.nonce, row.kept_at, *read_answers(words)))
     return found
 
 
@@ -67,8 +75,8 @@ def _opened(person: Person, work_id: uuid.UUID, row: Any) -> str | None:
         return None
 
 
-def kept_beside(session: Session, person: Person, work: OpenWork) -> dict[str, Kept]:
-    """What somebody of the care team typed too late, by step: the latest of each."""
+def kept_beside(session: Session, person: Person, work: OpenWork) -> list[tuple[str, Kept]]:
+    """What somebody of the care team typed too late, each with its step, oldest first."""
     steps = set(
         session.scalars(
             select(KeptAnswers.step_id).where(
@@ -76,8 +84,9 @@ def kept_beside(session: Session, person: Person, work: OpenWork) -> dict[str, K
             )
         )
     )
-    found = {step_id: kept_feedback(session, person, work, step_id) for step_id in steps}
-    return {step_id: kept[-1] for step_id, kept in found.items() if kept}
+    return [
+        (step_id, one) for step_id in steps for one in kept_feedback(session, person, work, step_id)
+    ]
 
 
 def kept_feedback(session: Session, person: Person, work: OpenWork, step_id: str) -> list[Kept]:

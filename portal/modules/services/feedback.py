@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from portal.accounts.people import Person
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.errors import Conflict, Invalid
+from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
 from portal.modules import queries
@@ -28,6 +28,7 @@ from portal.modules.models import (
     Feedback,
     State,
 )
+from portal.modules.remarks import Words
 from portal.modules.services.keeping import forget_feedback
 from portal.modules.services.states import (
     NonceRefused,
@@ -39,25 +40,6 @@ from portal.modules.services.states import (
     tell_the_client,
 )
 from portal.safety.words import check_length
-
-
-@dataclass(frozen=True)
-class Words:
-    """Feedback as it was typed: beside answers by prompt, something noticed, one next task.
-
-    `link`: the earlier prompt or the goal that it points to; `link_seq`: the number of the answers
-    in which the page showed what was said to that prompt, if it said so.
-    """
-
-    beside: Mapping[str, str]
-    noticed: str = ""
-    link: str = ""
-    task: str = ""
-    link_seq: int | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return not (any(self.beside.values()) or self.noticed or self.task)
 
 
 @dataclass(frozen=True)
@@ -83,7 +65,7 @@ def give_feedback(
     ask_again: bool = False,
 ) -> None:
     """Says something to a step that was sent, and to what its author was shown of it; once,
-    however often it is asked.
+    however often it is asked. Of a form that comes again it says what is new in it.
 
     `ask_again` gives work that was sent as a whole back to be gone over once more; else it is
     answered once something was said to every step that was sent. Raises NotFound, NonceRefused,
@@ -94,9 +76,12 @@ def give_feedback(
     step = step_of(work, step_id)
     if nonce is None or not nonce.was_given_to(keyring, person.id, work.id):
         raise NonceRefused
-    found = queries.progress(session, work)
+    found, nonce_id = queries.progress(session, work), nonce.id
     if _has_said(session, person, nonce):
-        return
+        words = words.beyond(_said_with(session, keyring, person, work, nonce))
+        if words.is_empty:
+            return
+        nonce_id, ask_again = new_id(), ask_again and work.state is State.SUBMITTED
     _check_what_was_shown(found, step, shown)
     _check_the_link(found, words)
     if ask_again and work.state is not State.SUBMITTED:
@@ -111,7 +96,9 @@ def give_feedback(
         quoted=queries.sent(session, work, found).get(words.link),
         goal=_goal(session, keyring, work, words.link),
     )
-    _store_feedback(session, person, work, step, said, nonce, found.endings[step.id].response_seq)
+    _store_feedback(
+        session, person, work, step, said, nonce_id, found.endings[step.id].response_seq
+    )
     note_seen(session, work.id, step.id)
     if ask_again:
         work = move(session, person, work, State.REVISION_ASKED)
@@ -168,6 +155,12 @@ def _has_said(session: Session, person: Person, nonce: Nonce) -> bool:
     return session.scalar(query) is not None
 
 
+def _said_with(
+    session: Session, keyring: Keyring, person: Person, work: OpenWork, nonce: Nonce
+) -> list[queries.Said]:
+    return queries.said_with(queries.feedback_on(session, keyring, work), person.id, nonce.id)
+
+
 def _goal(session: Session, keyring: Keyring, work: OpenWork, link: str) -> str:
     """The words of a goal that is pointed to; empty for anything else."""
     if not is_goal(link):
@@ -194,7 +187,7 @@ def _store_feedback(
     work: OpenWork,
     step: Step,
     said: dict[str, Any],
-    nonce: Nonce,
+    nonce_id: uuid.UUID,
     response_seq: int,
 ) -> None:
     last = session.scalar(select(func.max(Feedback.seq)).where(Feedback.assignment_id == work.id))
@@ -211,7 +204,7 @@ def _store_feedback(
             author_id=person.id,
             epoch=sealed.epoch,
             sealed=sealed.blob,
-            nonce=nonce.id,
+            nonce=nonce_id,
             given_at=clock.now(),
         )
     )

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -26,7 +26,6 @@ from portal.modules.access import (
     grant_holders,
 )
 from portal.modules.models import (
-    Feedback,
     Homework,
     HomeworkReport,
     KeptAnswers,
@@ -77,8 +76,8 @@ def keep_feedback(
     """
     for author in grant_holders(session, work_id):
         if author.role.is_clinical and nonce.was_given_to(keyring, author.id, work_id):
-            if not _is_sent(session, Feedback, Feedback.author_id == author.id, nonce):
-                _keep(session, author, work_id, step_id, typed, nonce)
+            # Also what the form may have said already, as in `keep_for_author`.
+            _keep(session, author, work_id, step_id, typed, nonce)
             return author
     return None
 
@@ -99,21 +98,19 @@ def keep_report(
         return None
     for author in grant_holders(session, work_id):
         if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
-            if not _is_sent(session, HomeworkReport, HomeworkReport.by == author.id, nonce):
+            if not _is_reported(session, author, nonce):
                 place, words = queries.place_of_report(prompt_id), {"obstacle": obstacle}
                 _keep(session, author, work_id, place, words if obstacle else {}, nonce)
             return author
     return None
 
 
-def _is_sent(
-    session: Session,
-    model: type[Feedback | HomeworkReport],
-    by: ColumnElement[bool],
-    nonce: Nonce,
-) -> bool:
+def _is_reported(session: Session, author: User, nonce: Nonce) -> bool:
     """A form that has done its work keeps nothing more."""
-    return session.scalar(select(model.seq).where(by, model.nonce == nonce.id)) is not None
+    query = select(HomeworkReport.seq).where(
+        HomeworkReport.by == author.id, HomeworkReport.nonce == nonce.id
+    )
+    return session.scalar(query) is not None
 
 
 def _keep(
