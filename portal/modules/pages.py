@@ -308,9 +308,8 @@ def work_rows(
     for_team: bool = False,
 ) -> list[dict[str, Any]]:
     """Lines for a list of given work."""
-    sent, states = queries.steps_sent(session, [row.id for row in rows]), STATES
-    if for_team:
-        states = TEAM_STATES
+    ids, states = [row.id for row in rows], TEAM_STATES if for_team else STATES
+    sent, left_out = queries.steps_sent(session, ids), queries.steps_left_out(session, ids)
     return [
         {
             "url": work_url(row.id),
@@ -321,7 +320,9 @@ def work_rows(
                 if row.starts_at > now and row.state is State.ASSIGNED
                 else str(states[row.state.value])
             ),
-            "so_far": _so_far(row, sent.get(row.id, 0)),
+            "so_far": _so_far(
+                row, sent.get(row.id, 0), len(row.module.steps) - left_out.get(row.id, 0)
+            ),
             "is_new": (
                 not for_team
                 and row.state in (State.ASSIGNED, State.FEEDBACK_GIVEN, State.REVISION_ASKED)
@@ -333,13 +334,13 @@ def work_rows(
     ]
 
 
-def _so_far(row: WorkRow, sent: int) -> str:
+def _so_far(row: WorkRow, sent: int, count: int) -> str:
     if row.state not in (State.IN_PROGRESS, State.REVISION_ASKED):
         return ""
     last = _("last on %(day)s", day=day_name(row.last_at))
-    if len(row.module.steps) < 2 or not sent:
+    if count < 2 or not sent:
         return last
-    so_far = _("%(sent)s of %(count)s steps sent", sent=sent, count=len(row.module.steps))
+    so_far = _("%(sent)s of %(count)s steps sent", sent=sent, count=count)
     return f"{so_far} · {last}"
 
 

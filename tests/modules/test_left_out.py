@@ -55,6 +55,23 @@ def test_what_comes_after_a_step_that_is_left_out_goes_on(
     assert stories.history(cast, work)[-1] == "submitted", "it is whole without it"
 
 
+def test_a_step_that_is_left_out_is_not_counted(
+    cast: Cast, work: uuid.UUID, dana: Person, ruth: Person
+) -> None:
+    pages = (("dana", "/"), ("ruth", cast.client_url("dana")))
+
+    def says(count: str) -> bool:
+        return all(
+            f"{count} steps sent" in cast.browser(name).open(url).text for name, url in pages
+        )
+
+    assert says("1 of 3")
+    stories.spare(cast, ruth, work, "safe")
+    assert says("1 of 2")
+    stories.type_in(cast, ruth, work, "safe", {"alone": True})
+    assert says("2 of 3"), "it came on paper all the same"
+
+
 def test_work_of_which_only_a_shut_step_is_left_can_be_sent(
     cast: Cast, dana: Person, ruth: Person
 ) -> None:

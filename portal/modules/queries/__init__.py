@@ -31,6 +31,7 @@ from portal.modules.queries.kept import (
 from portal.modules.queries.lists import (
     WorkRow,
     ids_of_team_member,
+    steps_left_out,
     steps_sent,
     waiting_items,
     work_of,
@@ -86,6 +87,7 @@ __all__ = [
     "said_with",
     "sent",
     "states_of",
+    "steps_left_out",
     "steps_sent",
     "waiting_items",
     "with_unfit",

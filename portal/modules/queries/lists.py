@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
@@ -16,7 +16,7 @@ from portal.caseload.queries import Waiting
 from portal.core.crypto import Unreadable
 from portal.core.keyring import Keyring
 from portal.modules.format.shapes import ModuleFile
-from portal.modules.models import Assignment, Ending, State, StepEnding
+from portal.modules.models import Assignment, Ending, State, StepEnding, StepTerms
 from portal.modules.published import load
 
 log = logging.getLogger("portal.modules")
@@ -67,6 +67,25 @@ def steps_sent(session: Session, work_ids: Collection[uuid.UUID]) -> dict[uuid.U
         select(StepEnding.assignment_id, func.count(StepEnding.step_id.distinct()))
         .where(StepEnding.assignment_id.in_(work_ids), StepEnding.how == Ending.SENT)
         .group_by(StepEnding.assignment_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def steps_left_out(session: Session, work_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How many steps of each are not for its client. What came on paper all the same is."""
+    if not work_ids:
+        return {}
+    rows = session.execute(
+        select(StepTerms.assignment_id, func.count())
+        .where(
+            StepTerms.assignment_id.in_(work_ids),
+            StepTerms.spared_at.is_not(None),
+            ~exists().where(
+                StepEnding.assignment_id == StepTerms.assignment_id,
+                StepEnding.step_id == StepTerms.step_id,
+            ),
+        )
+        .group_by(StepTerms.assignment_id)
     )
     return {row[0]: row[1] for row in rows}
 
