@@ -63,6 +63,18 @@ def test_who_has_answered_is_asked_again_from_the_next_day_on(
     assert ASKED in cast.browser("dana").open("/").text
 
 
+def test_it_can_fail_once_a_day(
+    cast: Cast, work: uuid.UUID, dana: Person, noon: dt.datetime
+) -> None:
+    """Also for somebody who says it on two devices, and whose day is not that of the server."""
+    for hours, closed in ((0, False), (11, False), (25, True)):
+        wait_until(noon + dt.timedelta(hours=hours))
+        stories.report(cast, cast.person("dana"), work, "not_yet", f"After {hours} hours")
+        (task,) = stories.homework_seen(cast, dana, work)
+        assert (task.missed_at is not None) is closed
+    assert len(task.reports) == 3, "and every word is there"
+
+
 def test_what_was_done_is_not_asked_for_again_when_its_step_is_sent_again(
     cast: Cast, work: uuid.UUID, dana: Person, noon: dt.datetime
 ) -> None:

@@ -261,6 +261,9 @@ def test_two_misses_tell_the_clinician_and_nobody_asks_again(
     for _ in range(2):
         stories.report(cast, dana, work, "not_yet", "It rained", nonce)
     assert stories.waiting(cast, ruth) is None, "one form, one report"
+    tomorrow = clock.now() + dt.timedelta(days=1)
+    clock.set_clock(lambda: tomorrow)
+    dana, ruth = cast.person("dana"), cast.person("ruth")
     stories.report(cast, dana, work, "not_yet", "It rained again")
     (task,) = stories.homework_seen(cast, ruth, work)
     assert [one.obstacle for one in task.reports] == ["It rained", "It rained again"]

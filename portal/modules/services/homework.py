@@ -29,6 +29,7 @@ from portal.modules.models import (
     StepEnding,
 )
 from portal.modules.services.states import NonceRefused, count_waiting, ready, tell_the_team
+from portal.notifications.preferences import zone_of_person
 from portal.safety.words import check_length, cleaned
 
 LONGEST_OBSTACLE = 500
@@ -95,7 +96,7 @@ def report(
     obstacle: str,
     nonce: Nonce | None,
 ) -> None:
-    """How homework went; once. The second time that it did not happen, the care team is told, and
+    """How homework went; once. On the second day that it did not happen, the care team is told, and
     the client is not asked again. Raises NotFound, NonceRefused or Invalid."""
     work = clients_work_for(session, keyring, person, work_id, to_write=True)
     row = session.get(Homework, (work.id, prompt_id))
@@ -115,7 +116,7 @@ def report(
     now = clock.now()
     if outcome == "done":
         row.closed_at = now
-    elif _misses(session, work, prompt_id) >= MISSES:
+    elif _misses(session, person, work, prompt_id) >= MISSES:
         row.closed_at = row.missed_at = now
         tell_the_team(session, person, work)
     session.flush()
@@ -172,10 +173,12 @@ def _store_report(
     session.flush()
 
 
-def _misses(session: Session, work: OpenWork, prompt_id: str) -> int:
+def _misses(session: Session, person: Person, work: OpenWork, prompt_id: str) -> int:
+    """On how many days of the client's it did not happen, however often they said so."""
+    zone = zone_of_person(session, person.id)
     tasks = queries.homework_of(session, work.vault, [work.id])
     reports = [one for task in tasks if task.prompt_id == prompt_id for one in task.reports]
-    return sum(one.outcome == "not_yet" for one in reports)
+    return len({one.at.astimezone(zone).date() for one in reports if one.outcome == "not_yet"})
 
 
 def see_misses(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:
