@@ -8,11 +8,12 @@ from typing import Any
 
 from portal.core import wording
 from portal.core.i18n import LANGUAGES, SOURCE
-from portal.modules.blocks import StepView, blocks
-from portal.modules.format.shapes import ModuleFile, Step
+from portal.modules.blocks import MORE, StepView, blocks
+from portal.modules.controls import shown_rows
+from portal.modules.format.shapes import ModuleFile, Rows, Step
 from portal.modules.format.walk import next_step, still_asked, way
 from portal.modules.forms import Fields, typed_answers
-from portal.modules.pages import said_after
+from portal.modules.pages import is_over_days, said_after
 from portal.modules.shown import say
 
 GO_TO = "go."
@@ -80,7 +81,10 @@ def clients_part(module: ModuleFile, at: Stop, fields: Fields) -> dict[str, Any]
     after = said_after(module, at.came_from, answers, "#main") if at.came_from else None
     if at.step is None:
         return {"after": after, "is_over": True}
-    view = StepView(module, at.step, answers, fields, at.wrong or {}, [], [])
+    view = StepView(
+        module, at.step, answers, fields, at.wrong or {}, [], [],
+        rows=_rows_asked_for(at.step, fields),
+    )  # fmt: skip
     made, taken = blocks(view), list(way(module, answers))
     return {
         "after": after,
@@ -94,7 +98,18 @@ def clients_part(module: ModuleFile, at: Stop, fields: Fields) -> dict[str, Any]
         "gate": at.step.feedback.value,
         "problem": wording.say("answers_missing") if at.wrong else None,
         "may_answer": True,
+        "is_over_days": is_over_days(module, at.step, answers),
         "has_back": at.step is not module.steps[0],
+    }
+
+
+def _rows_asked_for(step: Step, fields: Fields) -> dict[str, int]:
+    """One more than the page had, of the table whose button was pressed."""
+    action = fields.get("action", "")
+    return {
+        one.id: shown_rows(one, fields) + 1
+        for one in step.questions
+        if isinstance(one, Rows) and action == f"{MORE}{one.id}"
     }
 
 

@@ -125,7 +125,7 @@ def step_page(
         "state": work.state.value,
         "may_answer": may_answer(work),
         "reading_day": reading_day(work, None if may_answer(work) else work.last_at),
-        "is_over_days": _is_over_days(work.module, step, found.answers),
+        "is_over_days": is_over_days(work.module, step, found.answers),
     }
 
 
@@ -141,7 +141,7 @@ def _read(step: Step, last: Answered | None) -> dict[str, str]:
     return {row["id"]: row["text"] for row in rows}
 
 
-def _is_over_days(module: ModuleFile, step: Step, answers: Mapping[str, Any]) -> bool:
+def is_over_days(module: ModuleFile, step: Step, answers: Mapping[str, Any]) -> bool:
     """Whether there is more to write here on another day: a diary that is not full, or the plan of
     a week that is given alone, in which stands later what became of it."""
     return any(

@@ -173,6 +173,7 @@ FRAGMENTS: Samples = {
             "gate": "hold",
             "problem": "Something is still open.",
             "may_answer": True,
+            "is_over_days": True,
             "has_back": True,
         },
     ),
