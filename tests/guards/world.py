@@ -4,6 +4,7 @@ For each role there are five objects: one's own, a colleague's (same clinic, ano
 from which the reader was removed, another clinic's, and one that does not exist.
 """
 
+import datetime as dt
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -223,7 +224,9 @@ class World(Cast):
         stories.send(self, dana, work, "second", {"more": "No"})
         for step in ("first", "second"):
             stories.say(self, ruth, work, step)
-        for _ in range(2):
+        stories.report(self, dana, work, "not_yet")
+        tomorrow = clock.now() + dt.timedelta(days=1)
+        with clock.use(lambda: tomorrow):
             stories.report(self, dana, work, "not_yet")
         with self.database.writing() as session:
             terms = session.get_one(StepTerms, (work, "first"))
