@@ -70,7 +70,7 @@ def _on(module: ModuleFile, here: Step, fields: Fields, *, is_sent: bool) -> Sto
     following = next_step(module, here, answers)
     if not is_sent:
         return Stop(following)
-    wrong = {one.id: "answer_missing" for one in still_asked(here, answers)}
+    wrong = {one.id: "answer_missing_yet" for one in still_asked(here, answers)}
     wrong |= typed_answers(here, fields).wrong
     return Stop(here, wrong=wrong) if wrong else Stop(following, came_from=here)
 

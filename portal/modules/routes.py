@@ -138,7 +138,11 @@ def _step_page(
     fields = request.form if is_again else filled_fields(step, found.answers, unfit)
     context = pages.step_page(
         db(), installation.keyring, person(), work, step, fields,
-        wrong=_wrong(saved) if saved else what_is_wrong(step, unfit), rows=_rows_asked_for(),
+        wrong=(
+            _wrong(saved, is_sent=found.marks[step.id].ending is Ending.SENT)
+            if saved else what_is_wrong(step, unfit)
+        ),
+        rows=_rows_asked_for(),
     )  # fmt: skip
     return page(
         "modules/step.html",
@@ -158,10 +162,10 @@ def _rows_asked_for() -> dict[str, int]:
     return {question_id: int(count)} if re.fullmatch("[0-9]{1,2}", count) else {}
 
 
-def _wrong(saved: Saved | None) -> dict[str, str]:
-    if saved is None:
-        return {}
-    return {one.id: "answer_missing" for one in saved.missing} | dict(saved.wrong)
+def _wrong(saved: Saved, *, is_sent: bool) -> dict[str, str]:
+    """`is_sent`: the step was sent before, and can be put off no more."""
+    missing = "answer_missing" if is_sent else "answer_missing_yet"
+    return {one.id: missing for one in saved.missing} | dict(saved.wrong)
 
 
 def _asked_still(saved: Saved | None) -> list[dict[str, str]]:

@@ -144,6 +144,20 @@ def test_what_is_missing_or_does_not_fit_is_said_and_nothing_typed_is_lost(
     assert "Put off" in dana.open(url_of(work)).text
 
 
+def test_what_is_missing_can_be_put_off_only_in_a_step_that_was_not_sent(
+    cast: Cast, work: uuid.UUID
+) -> None:
+    dana, url = cast.browser("dana"), url_of(work, "look")
+    for is_sent in (False, True):
+        dana.open(url)
+        fill(dana, url)
+        assert dana.page.status_code == 422
+        assert "Please answer this one" in dana.page.text
+        assert ("value=later" in dana.page.text) is not is_sent
+        assert ("or press “Not now”" in dana.page.text) is not is_sent
+        stories.send(cast, cast.person("dana"), work, "look")
+
+
 @pytest.mark.parametrize("answer", ["yes", "unsure"])
 def test_help_stands_first_when_somebody_may_be_in_danger(
     cast: Cast, work: uuid.UUID, answer: str
@@ -304,6 +318,11 @@ def test_days_are_small_inside_a_spanish_sentence(sqlite_cast: Cast) -> None:
     page = sqlite_cast.browser("luis").open(url_of(work)).text
     assert "se lee cada martes" in page
     assert "cerrado desde el" in page
+    mateo = sqlite_cast.browser("mateo")
+    mateo.open(url_of(work))
+    mateo.post(f"{url_of(work)}/reminder", weekday="1", hour="18")
+    assert "Recuérdeme: martes, 18:00" in mateo.page.text.replace("&nbsp;", " ")
+    assert '<option value="1" selected>Martes' in mateo.page.text, "by itself it stands large"
 
 
 def test_what_is_sent_on_the_day_of_reading_is_read_a_week_later(
