@@ -15,6 +15,8 @@ from portal.modules.access import OpenWork, work_for
 from portal.modules.models import Ending, Gate, Pace
 from portal.modules.remarks import Words
 from portal.modules.services import answering, feedback, giving, homework, sheets, states
+from portal.notifications.models import Channel
+from portal.notifications.services import set_address
 from tests.cast import Cast
 
 LIBRARY = Path(__file__).parent
@@ -241,3 +243,24 @@ def waiting(cast: Cast, person: Person, client: str = "dana") -> Any:
 def history(cast: Cast, work_id: uuid.UUID) -> list[str]:
     with cast.database.reading() as session:
         return [one.state.value for one in queries.states_of(session, work_id)]
+
+
+def standings(cast: Cast, person: Person, work: uuid.UUID) -> dict[str, str]:
+    """Where each step on the way stands."""
+    places = progress(cast, person, work).course.places
+    return {place.step.id: place.standing.value for place in places}
+
+
+def reach(cast: Cast, *names: str) -> None:
+    """They can be told something by mail."""
+    config = cast.app.extensions["portal"].config
+    with cast.database.writing() as session:
+        for name in names:
+            set_address(
+                session,
+                config,
+                clinic_id=cast.clinic.id,
+                user_id=cast.ids[name],
+                channel=Channel.EMAIL,
+                address=f"{name}@example.org",
+            )

@@ -16,7 +16,7 @@ from tests.cast import Cast
 from tests.modules.desk import Desk, count, desk, speaks_spanish
 from tests.modules.desk import published as publish
 from tests.modules.files import ENGLISH, NEXT, WHOLE, line_of
-from tests.modules.test_pages import fill, url_of
+from tests.modules.steps_on_pages import fill, url_of
 
 
 def test_a_clinician_writes_checks_publishes_and_gives(cast: Cast) -> None:

@@ -10,7 +10,7 @@ from portal.core.ids import short
 from portal.modules.models import Pace
 from tests.cast import Browser, Cast
 from tests.modules import stories
-from tests.modules.test_pages import LOOK, url_of
+from tests.modules.steps_on_pages import LOOK, url_of
 
 LIBRARY = stories.LIBRARY.parents[1] / "portal/modules/library"
 STEP_PAGE, SAVE = 4_000, 800

@@ -12,20 +12,10 @@ from portal.modules.models import Gate, State
 from portal.modules.services import feedback, states
 from tests.cast import Browser, Cast
 from tests.modules import stories
-from tests.modules.test_pages import Fields, hidden_in, url_of
+from tests.modules.steps_on_pages import Fields, hidden_in, url_of
 
 WORSE = stories.SAFE | {"log": [{"place": "The roof", "strength": 10}]}
 GOOD: Fields = {"s.noticed": "Good that you are safe.", "f.alone": "Who was there?"}
-
-
-@pytest.fixture
-def dana(cast: Cast) -> Person:
-    return cast.person("dana")
-
-
-@pytest.fixture
-def ruth(cast: Cast) -> Person:
-    return cast.person("ruth")
 
 
 @pytest.fixture

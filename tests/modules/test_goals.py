@@ -9,7 +9,7 @@ from portal.core.ids import short
 from portal.modules import shelf
 from tests.cast import Cast
 from tests.modules import stories
-from tests.modules.test_pages import hidden_in
+from tests.modules.steps_on_pages import hidden_in
 
 RIVER = {
     "wish": "Feel better", "specific": "Walk to the river", "measured": "Twice a week",

@@ -11,7 +11,7 @@ from portal.core import clock
 from portal.modules.services import states
 from tests.cast import Browser, Cast
 from tests.modules import stories
-from tests.modules.test_pages import url_of
+from tests.modules.steps_on_pages import url_of
 
 DAY = dt.timedelta(days=1)
 ASKED = "You planned: Walk to the lake"
@@ -23,11 +23,6 @@ def noon() -> dt.datetime:
     noon = dt.datetime.combine(clock.now().date() + DAY, dt.time(19), dt.UTC)
     clock.set_clock(lambda: noon)
     return noon
-
-
-@pytest.fixture
-def dana(cast: Cast) -> Person:
-    return cast.person("dana")
 
 
 @pytest.fixture

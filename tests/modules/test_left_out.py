@@ -14,24 +14,14 @@ from portal.modules.models import Ending, Gate, Pace, StepTerms
 from portal.modules.services import states
 from tests.cast import Cast
 from tests.modules import stories
-from tests.modules.test_pages import url_of
-from tests.modules.test_work import standings
+from tests.modules.steps_on_pages import url_of
+from tests.modules.stories import standings
 
 # The middle one of three steps stays shut until a clinician opens it.
 LOCKED = stories.CALM.replace(
     b"feedback: hold\n",
     b"feedback: hold\nclinician_unlocks: true\nunlock_note: {en: Talk first., es: Hablen antes.}\n",
 )
-
-
-@pytest.fixture
-def dana(cast: Cast) -> Person:
-    return cast.person("dana")
-
-
-@pytest.fixture
-def ruth(cast: Cast) -> Person:
-    return cast.person("ruth")
 
 
 @pytest.fixture(params=[Pace.IN_ORDER, Pace.FREE])
@@ -165,7 +155,11 @@ def test_a_step_that_is_read_first_is_a_barrier_also_when_it_is_put_off(
     stories.send(cast, dana, work, "look")
     assert "Not now" in cast.browser("dana").open(url_of(work, "safe")).text
     stories.save(cast, dana, work, "safe", {}, ending=Ending.NOT_NOW)
-    assert standings(cast, dana, work) == {"look": "done", "safe": "put_off", "plan": "later"}
+    assert standings(cast, dana, work) == {
+        "look": "done",
+        "safe": "put_off",
+        "plan": "later",
+    }
     page = cast.browser("dana").open(url_of(work)).text
     assert "Put off. The next step opens after this one." in page
     assert "Send it all to your counsellor" in page, "somebody who stops here can say so"

@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 import uuid
-from typing import Any
 
 import pytest
 
@@ -14,43 +13,7 @@ from portal.modules.models import Ending, Pace
 from tests.cast import Browser, Cast
 from tests.modules import stories
 from tests.modules.desk import speaks_spanish
-
-Fields = dict[str, Any]
-LOOK: Fields = {
-    "a.best": "The walk on Tuesday",
-    "a.mood": "4",
-    "a.helped": ["walk", "talk"],
-    "a.sleep_hours": "6,5",
-}
-SAFE: Fields = {
-    "a.gate": "no",
-    "a.log.0.place": "At home",
-    "a.log.0.strength": "7",
-    "a.alone": "yes",
-}
-PLAN: Fields = {
-    "a.act.what": "Walk to the lake",
-    "a.act.when": "Saturday",
-    "a.act.confidence": "8",
-}
-
-
-@pytest.fixture
-def work(cast: Cast) -> uuid.UUID:
-    return stories.give(cast)
-
-
-def url_of(work: uuid.UUID, step: str = "") -> str:
-    return f"/work/{short(work)}" + (f"/steps/{step}" if step else "")
-
-
-def fill(
-    browser: Browser, url: str, action: str = "next", *, htmx: bool = False, **fields: Any
-) -> Any:
-    """Posts a step's form as the page that is open has it."""
-    based_on = re.search(r'name=based_on value="(\d+)"', browser.page.text)
-    hidden: Fields = {"nonce": browser.nonce, "based_on": based_on[1] if based_on else "0"}
-    return browser.post(url, htmx=htmx, **hidden, **fields, action=action)
+from tests.modules.steps_on_pages import LOOK, PLAN, SAFE, Fields, fill, hidden_in, url_of
 
 
 def test_a_client_works_through_it_without_scripts(cast: Cast, work: uuid.UUID) -> None:
@@ -91,14 +54,6 @@ def test_a_client_works_through_it_without_scripts(cast: Cast, work: uuid.UUID) 
     assert "You sent this." in dana.page.text
     home = dana.open("/")
     assert "You planned: Walk to the lake" in home.text
-
-
-def hidden_in(browser: Browser, step: str, form: str = "feedback") -> Fields:
-    """What the clinician's page carries along in the form of one step."""
-    inside = browser.page.text.partition(f"/steps/{step}/{form}")[2].partition("</form>")[0]
-    found = dict(re.findall(r'<input type=hidden name=(\w+) value="([^"]*)"', inside))
-    assert found, "there is no such form"
-    return {name: value for name, value in found.items() if name != "csrf_token"}
 
 
 def test_saving_with_htmx_answers_with_a_few_words(cast: Cast, work: uuid.UUID) -> None:

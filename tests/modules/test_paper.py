@@ -22,17 +22,12 @@ from portal.notifications.models import Channel, Pointer
 from portal.notifications.services import set_address
 from tests.cast import Browser, Cast
 from tests.modules import stories
+from tests.modules.steps_on_pages import url_of
 from tests.modules.stories import TODAY
-from tests.modules.test_pages import url_of
 
 Fields = dict[str, Any]
 WRITTEN = TODAY - dt.timedelta(days=2)
 SHEET: Fields = {"a.best": "From the kitchen table", "a.mood": "6", "a.helped": ["walk"]}
-
-
-@pytest.fixture
-def work(cast: Cast) -> uuid.UUID:
-    return stories.give(cast)
 
 
 def sheet_of(page: Any) -> str:

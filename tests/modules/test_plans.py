@@ -8,7 +8,7 @@ import pytest
 from bench.plans import Asked, explain, recorded
 from tests.cast import Cast
 from tests.modules import stories
-from tests.modules.test_pages import LOOK, Fields, fill, hidden_in, url_of
+from tests.modules.steps_on_pages import LOOK, Fields, fill, hidden_in, url_of
 from tests.threads.test_plans import _others
 
 pytestmark = pytest.mark.slow

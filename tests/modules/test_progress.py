@@ -16,14 +16,9 @@ from portal.vault.keys import OpenVault
 from tests.cast import Cast
 from tests.modules import stories
 from tests.modules.files import module
-from tests.modules.test_pages import url_of
+from tests.modules.steps_on_pages import url_of
 
 CLIENTS = [f"client{number}" for number in range(7)]
-
-
-@pytest.fixture
-def work(cast: Cast) -> uuid.UUID:
-    return stories.give(cast)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from portal.modules.services import giving, reminding, states
 from portal.notifications.models import Pointer
 from tests.cast import Cast
 from tests.modules import stories
-from tests.modules.test_work import reach
 
 # A Monday, nine in the morning at the clinic in Denver.
 MONDAY = dt.datetime(2026, 3, 2, 16, 0, tzinfo=dt.UTC)
@@ -42,7 +41,7 @@ def time() -> Iterator[Time]:
 
 @pytest.fixture
 def dana(cast: Cast) -> Person:
-    reach(cast, "dana")
+    stories.reach(cast, "dana")
     return cast.person("dana")
 
 

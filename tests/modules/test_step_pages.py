@@ -10,8 +10,8 @@ from portal.modules.models import Ending, Pace, State
 from portal.modules.services import states
 from tests.cast import Browser, Cast
 from tests.modules import stories
+from tests.modules.steps_on_pages import LOOK, SAFE, Fields, fill, url_of
 from tests.modules.test_bytes import LIBRARY
-from tests.modules.test_pages import LOOK, SAFE, Fields, fill, url_of
 
 BUTTON = re.compile(r'<button[^>]* name=action value="?([^">]+)"?>')
 PLACES = re.compile(r'name="(a\.log\.\d\.place)"')

@@ -17,30 +17,10 @@ from portal.modules.course import NO_MARK, Standing, course
 from portal.modules.models import Ending, KeptAnswers, Pace, PublishedModule, Response
 from portal.modules.services import feedback, homework, keeping, states
 from portal.modules.shelves import read_source
-from portal.notifications.models import URGENT, Channel, Pointer
-from portal.notifications.services import set_address
+from portal.notifications.models import URGENT, Pointer
 from tests.cast import Cast
 from tests.modules import stories
-
-
-@pytest.fixture
-def dana(cast: Cast) -> Person:
-    return cast.person("dana")
-
-
-@pytest.fixture
-def ruth(cast: Cast) -> Person:
-    return cast.person("ruth")
-
-
-@pytest.fixture
-def work(cast: Cast) -> uuid.UUID:
-    return stories.give(cast)
-
-
-def standings(cast: Cast, person: Person, work: uuid.UUID) -> dict[str, str]:
-    places = stories.progress(cast, person, work).course.places
-    return {place.step.id: place.standing.value for place in places}
+from tests.modules.stories import standings
 
 
 def test_work_goes_from_the_first_look_to_its_end(
@@ -189,7 +169,11 @@ def test_what_must_be_answered_is_asked_for_and_can_be_put_off(
     assert not saved.ended
     saved = stories.save(cast, dana, work, "look", {"mood": 3}, ending=Ending.NOT_NOW)
     assert saved.ended
-    assert standings(cast, dana, work) == {"look": "put_off", "safe": "open", "plan": "later"}
+    assert standings(cast, dana, work) == {
+        "look": "put_off",
+        "safe": "open",
+        "plan": "later",
+    }
 
 
 def test_a_branch_leads_past_a_step(cast: Cast, work: uuid.UUID, dana: Person) -> None:
@@ -325,23 +309,8 @@ def test_whoever_was_taken_off_cannot_read_what_is_written_next(
         stories.look(cast, helen, work)
 
 
-def reach(cast: Cast, *names: str) -> None:
-    """They can be told something by mail."""
-    config = cast.app.extensions["portal"].config
-    with cast.database.writing() as session:
-        for name in names:
-            set_address(
-                session,
-                config,
-                clinic_id=cast.clinic.id,
-                user_id=cast.ids[name],
-                channel=Channel.EMAIL,
-                address=f"{name}@example.org",
-            )
-
-
 def test_both_sides_are_told_that_something_waits(cast: Cast, dana: Person) -> None:
-    reach(cast, "dana", "ruth")
+    stories.reach(cast, "dana", "ruth")
     work = stories.give(cast)
     stories.send(cast, dana, work, "look", stories.LOOK | {"mood": 9})
     stories.send(cast, dana, work, "plan")
@@ -371,7 +340,7 @@ def _urgent(cast: Cast) -> set[uuid.UUID]:
 def test_a_safety_question_that_is_not_answered_no_brings_the_care_team_at_any_hour(
     cast: Cast, dana: Person, ruth: Person, ending: Ending | None
 ) -> None:
-    reach(cast, "dana", "ruth", "helen")
+    stories.reach(cast, "dana", "ruth", "helen")
     work = stories.give(cast, gates={})
     with clock.use(lambda: NIGHT):
         stories.send(cast, dana, work, "look")
