@@ -70,6 +70,21 @@ def test_it_can_fail_once_a_day(
     assert len(task.reports) == 3, "and every word is there"
 
 
+def test_homework_is_told_once_it_was_tried(cast: Cast, work: uuid.UUID, noon: dt.datetime) -> None:
+    for day, obstacle in enumerate(("It rained", "It rained again")):
+        wait_until(noon + day * DAY)
+        dana = cast.browser("dana")
+        dana.open("/")
+        says(dana, work, "not_yet", obstacle)
+    wait_until(noon + 3 * DAY)
+    assert "You planned" not in cast.browser("dana").open("/").text, "not asked a third time"
+    ruth = cast.browser("ruth")
+    ruth.open(url_of(work))
+    assert "It rained again" in ruth.page.text
+    ruth.post(f"{url_of(work)}/seen")
+    assert "I have seen it" not in ruth.page.text
+
+
 def test_what_was_done_is_not_asked_for_again_when_its_step_is_sent_again(
     cast: Cast, work: uuid.UUID, dana: Person, noon: dt.datetime
 ) -> None:
