@@ -4,15 +4,17 @@ Dana is Ruth's client (Helen supervises). Mateo, who reads Spanish, is Luis's cl
 in). Tom administers. Olga and her client Pavel belong to another clinic on the same installation.
 """
 
+import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import make_url
 from werkzeug.test import TestResponse
 
 from portal import create_app
@@ -36,6 +38,9 @@ from portal.core.web import Portal
 from portal.notifications.models import Rhythm
 from portal.notifications.preferences import Choice, choose
 from portal.threads.services import sending
+from tests.conftest import make_config
+from tests.databases import pattern
+from tests.servers import PostgreSQL, new_name
 
 RECOVERY_SEED = b"\7" * 32
 PASSPHRASE = "seven quiet herons wade"
@@ -105,7 +110,8 @@ class Browser:
 class Cast:
     """Everybody, in one database. Making them runs no Argon2id; signing in by the form does."""
 
-    def __init__(self, app: Portal) -> None:
+    def __init__(self, app: Portal, known: "Known | None" = None) -> None:
+        """On an empty database, or on one in which `known` have been made already."""
         self.app = app
         installation = app.extensions["portal"]
         self.database: Database = installation.database
@@ -113,6 +119,13 @@ class Cast:
         self.codes: dict[str, str] = {}
         self.ids: dict[str, Any] = {}
         self.engagements: dict[str, Any] = {}
+        self._private_keys: dict[str, bytes] = {}
+        if known is None:
+            self._come_in()
+        else:
+            self._are_here_already(known)
+
+    def _come_in(self) -> None:
         self.clinic = self._open_clinic("Larkspur Valley")
         for name, role in {
             "ruth": Role.CLINICIAN,
@@ -123,6 +136,24 @@ class Cast:
             self._staff(name, role, self.clinic)
         self._client("dana", "en", "ruth", "helen")
         self._client("mateo", "es", "luis", "ruth")
+
+    def _are_here_already(self, known: "Known") -> None:
+        self.clinic = known.clinic
+        self.codes |= known.codes
+        self.ids |= known.ids
+        self.engagements |= known.engagements
+        self._private_keys |= known.private_keys
+
+    @property
+    def known(self) -> "Known":
+        """What another cast needs to know of this one, to go on from a copy of its database."""
+        return Known(
+            self.clinic,
+            dict(self.codes),
+            dict(self.ids),
+            dict(self.engagements),
+            dict(self._private_keys),
+        )
 
     @cached_property
     def other_clinic(self) -> ClinicFacts:
@@ -198,7 +229,7 @@ class Cast:
             code = normalise_code(self.codes[name])
             private_key = keys.unwrap_with_code(owner, sealed, code, WrapKind.INVITATION)
             user.activated_at = clock.now()
-            self._private_keys = getattr(self, "_private_keys", {}) | {name: private_key}
+            self._private_keys[name] = private_key
 
     def set_passphrase(self, name: str, passphrase: str = PASSPHRASE) -> None:
         """Gives somebody a passphrase to sign in with by the form."""
@@ -274,30 +305,75 @@ class Cast:
         return f"/clients/{short(self.engagements[client])}"
 
 
+@dataclass(frozen=True)
+class Known:
+    """Everybody by name: what no database can be asked for."""
+
+    clinic: ClinicFacts
+    codes: dict[str, str]
+    ids: dict[str, Any]
+    engagements: dict[str, Any]
+    private_keys: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Peopled:
+    """A database with everybody in it, to copy, and what else there is to know of them."""
+
+    database: Any
+    known: Known
+
+
+@pytest.fixture(scope="session")
+def sqlite_with_cast(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Peopled:
+    config = make_config(tmp_path_factory.mktemp("cast") / "data")
+    file = config.data / "portal.sqlite"
+    file.write_bytes(sqlite_template.read_bytes())
+    return Peopled(file, _bring_in(config))
+
+
+@pytest.fixture(scope="session")
+def postgresql_with_cast(
+    postgresql: PostgreSQL, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Peopled:
+    name = new_name("cast")
+    url = postgresql.create(name, postgresql_template)
+    config = make_config(tmp_path_factory.mktemp("cast") / "data", database_url=url)
+    return Peopled(name, _bring_in(config))
+
+
+def _bring_in(config: Config) -> Known:
+    """By the wall clock, whatever time it is for the test that comes first."""
+    app = create_app(config)
+    with clock.use(lambda: dt.datetime.now(dt.UTC)):
+        known = Cast(app).known
+    app.extensions["portal"].database.dispose()
+    return known
+
+
 @pytest.fixture
 def app(config: Config, database_url: str) -> Iterator[Portal]:
-    """The web application on an empty database: each test runs on SQLite and on PostgreSQL."""
-    from dataclasses import replace
-
+    """The web application: each test runs on SQLite and on PostgreSQL."""
     app = create_app(replace(config, database_url=database_url))
     yield app
     app.extensions["portal"].database.dispose()
 
 
 @pytest.fixture
-def cast(app: Portal) -> Cast:
-    return Cast(app)
+def cast(app: Portal, database_url: str, request: pytest.FixtureRequest) -> Cast:
+    kind = make_url(database_url).get_backend_name()
+    return Cast(app, request.getfixturevalue(f"{kind}_with_cast").known)
 
 
 @pytest.fixture
-def sqlite_app(config: Config, sqlite_template: Path) -> Iterator[Portal]:
+def sqlite_app(config: Config, request: pytest.FixtureRequest) -> Iterator[Portal]:
     """The web application on SQLite only, for what does not hang on the kind of database."""
-    (config.data / "portal.sqlite").write_bytes(sqlite_template.read_bytes())
+    (config.data / "portal.sqlite").write_bytes(pattern(request, "sqlite").read_bytes())
     app = create_app(config)
     yield app
     app.extensions["portal"].database.dispose()
 
 
 @pytest.fixture
-def sqlite_cast(sqlite_app: Portal) -> Cast:
-    return Cast(sqlite_app)
+def sqlite_cast(sqlite_app: Portal, sqlite_with_cast: Peopled) -> Cast:
+    return Cast(sqlite_app, sqlite_with_cast.known)

@@ -1,23 +1,22 @@
-"""What every test can ask for: settings, real servers, and a database of its own."""
+"""What every test can ask for: settings, real servers, and a clock that is put right again."""
 
 import functools
 import os
-import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import brotli
 import pytest
+from jinja2 import Environment
+from werkzeug.routing import Rule
 
 from portal.config import Config, queue_socket
 from portal.core import clock
 from portal.core.crypto import KeyPair
-from portal.core.database import Database
-from portal.core.schema import upgrade
 from tests import servers
 
-pytest_plugins = ["tests.cast", "tests.browser.fixtures"]
+pytest_plugins = ["tests.databases", "tests.cast", "tests.browser.fixtures"]
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -48,11 +47,36 @@ def _wall_clock_afterwards() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _static_files_are_squeezed_once() -> Iterator[None]:
-    """Brotli at its best takes longer than most tests, and every application asks for it."""
+def _what_every_application_makes_alike_is_made_once() -> Iterator[None]:
+    """Static files at Brotli's best, the code of templates and of addresses: each takes longer
+    than most tests, and every application asks for all of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(brotli, "compress", functools.cache(brotli.compress))
+        patch.setattr(Environment, "compile", once(Environment.compile, _template))
+        patch.setattr(Rule, "_compile_builder", once(Rule._compile_builder, _address))
         yield
+
+
+def once(make: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that makes the same for any object of which `key` says the same."""
+    made: dict[Any, Any] = {}
+
+    @functools.wraps(make)
+    def remembered(self: Any, *arguments: Any, **named: Any) -> Any:
+        which = (key(self), arguments, tuple(sorted(named.items())))
+        if which not in made:
+            made[which] = make(self, *arguments, **named)
+        return made[which]
+
+    return remembered
+
+
+def _template(environment: Environment) -> Any:
+    return type(environment), *sorted(environment.extensions), *sorted(environment.filters)
+
+
+def _address(rule: Rule) -> Any:
+    return rule.rule, *rule._trace, *sorted((rule.defaults or {}).items())
 
 
 @pytest.fixture
@@ -99,62 +123,6 @@ def mail_server() -> Iterator[servers.MailServer]:
 def gateway() -> Iterator[servers.Gateway]:
     with servers.gateway() as desk:
         yield desk
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[servers.PostgreSQL]:
-    """One PostgreSQL server for each process of the test run."""
-    # Not in pytest's own folder, which no other user may enter; in memory, where copying a
-    # database takes a tenth of the time.
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(
-        prefix="portal-pg-", dir=memory, ignore_cleanup_errors=True
-    ) as folder:
-        Path(folder).chmod(0o755)
-        server = servers.PostgreSQL(Path(folder), servers.find_postgresql(Path(folder)))
-        server.start()
-        yield server
-        server.kill()
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql: servers.PostgreSQL) -> str:
-    """A database with empty tables, from which each test's own is copied."""
-    name = servers.new_name("template")
-    database = Database(postgresql.create(name))
-    upgrade(database)
-    database.dispose()
-    return name
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "portal.sqlite"
-    database = Database(f"sqlite:///{path}")
-    upgrade(database)
-    database.dispose()
-    return path
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, config: Config) -> Iterator[str]:
-    """The address of an empty database of this test's own: every such test runs on both kinds."""
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        (config.data / "portal.sqlite").write_bytes(template.read_bytes())
-        yield config.database_url
-        return
-    server: servers.PostgreSQL = request.getfixturevalue("postgresql")
-    name = servers.new_name("test")
-    yield server.create(name, request.getfixturevalue("postgresql_template"))
-    server.drop(name)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    yield database
-    database.dispose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from portal.notifications import worker_role
 from portal.notifications.models import Channel, State
 from portal.notifications.outgoing import deliver
 from portal.notifications.worker_role import BadRole, give_rights, readable_tables, statements
+from tests.databases import pattern
 from tests.notifications.desk import Desk
 from tests.servers import Gateway, MailServer, PostgreSQL, new_name
 
@@ -22,10 +23,10 @@ ROLE = "porchlight_worker"
 
 
 @pytest.fixture
-def database_url(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[str]:
+def database_url(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> Iterator[str]:
     """Only PostgreSQL has roles."""
     name = new_name("role")
-    yield postgresql.create(name, postgresql_template)
+    yield postgresql.create(name, pattern(request, "postgresql"))
     postgresql.drop(name)
 
 
