@@ -13,8 +13,8 @@ from portal.modules.controls import shown_rows
 from portal.modules.format.shapes import ModuleFile, Rows, Step
 from portal.modules.format.walk import next_step, still_asked, way
 from portal.modules.forms import Fields, typed_answers
-from portal.modules.pages import is_over_days, said_after
 from portal.modules.shown import say
+from portal.modules.step_pages import is_over_days, said_after
 
 GO_TO = "go."
 

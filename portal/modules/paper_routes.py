@@ -14,16 +14,18 @@ from portal.core import audit, clock, wording
 from portal.core.errors import Invalid, NotFound
 from portal.core.i18n import LANGUAGES, _, language, speaking
 from portal.core.web import db, installation, page, send_to
-from portal.modules import pages, paper, queries, sheet_pages, shelf
+from portal.modules import paper, queries, sheet_pages, shelf
 from portal.modules.access import OpenWork, team_work_for, work_for
 from portal.modules.format.shapes import ModuleFile, Step
 from portal.modules.forms import typed_answers
 from portal.modules.own import own_module_for
-from portal.modules.routes import nonce_of_form, number_of, rescue_answers, words_for
+from portal.modules.routes import nonce_of_form, number_of, words_for
 from portal.modules.services import sheets, states
 from portal.modules.services.answering import Form, Saved
 from portal.modules.shown import say
 from portal.modules.team_routes import bp
+from portal.modules.urls import step_url, work_url
+from portal.modules.writing_routes import rescue_answers
 
 __all__ = ["bp"]
 
@@ -61,7 +63,7 @@ def find_sheet() -> Response:
         return page("modules/find_sheet.html", code=typed, problem=problem)
     steps = work_for(db(), installation.keyring, person(), found).module.steps
     on_it = steps[code[1] - 1 : code[1]] if code[1] else ()
-    return send_to(sheet_url(found, on_it[0].id) if on_it else pages.work_url(found))
+    return send_to(sheet_url(found, on_it[0].id) if on_it else work_url(found))
 
 
 @bp.get("/work/<id:work_id>/paper")
@@ -135,11 +137,11 @@ def _links(
             answers = "&answers=1" if is_filled else ""
             yield {"url": f"{request.path}?in={code}{answers}", "text": LANGUAGES[code]}
     if work is not None:
-        yield {"url": pages.work_url(work.id), "text": _("Back")}
+        yield {"url": work_url(work.id), "text": _("Back")}
 
 
 def sheet_url(work_id: uuid.UUID, step_id: str) -> str:
-    return f"{pages.step_url(work_id, step_id)}/sheet"
+    return f"{step_url(work_id, step_id)}/sheet"
 
 
 @bp.get("/work/<id:work_id>/steps/<step_id>/sheet")
@@ -192,7 +194,7 @@ def enter_sheet(work_id: uuid.UUID, step_id: str) -> Response:
     if saved.is_shut or saved.wrong:
         problem = wording.say("sheet_shut" if saved.is_shut else "sheet_wrong")
         return _sheet_page(work, step, problem=problem, saved=saved)
-    return send_to(f"{pages.work_url(work_id)}#{step_id}")
+    return send_to(f"{work_url(work_id)}#{step_id}")
 
 
 def _form(step: Step) -> Form:

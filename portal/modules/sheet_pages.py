@@ -10,13 +10,14 @@ from portal.accounts.people import Person
 from portal.caseload.access import engagement_for_team
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
-from portal.modules import pages, paper, queries
+from portal.modules import paper, queries
 from portal.modules.access import OpenWork
 from portal.modules.blocks import StepView, blocks
 from portal.modules.format.shapes import Step
 from portal.modules.forms import Fields, filled_fields
 from portal.modules.services import sheets
 from portal.modules.shown import say
+from portal.modules.urls import step_url, work_url
 
 
 def sheet_page(
@@ -43,12 +44,12 @@ def sheet_page(
         work.module, step, known, fields, wrong, [], [], paper.MOST_ROWS, may_add_rows=False
     )
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
-    number, url = work.module.steps.index(step) + 1, pages.step_url(work.id, step.id)
+    number, url = work.module.steps.index(step) + 1, step_url(work.id, step.id)
     day = fields.get("written") or answers.get(queries.WRITTEN_ON)
     return {
         "title": say(step.title),
         "client_name": engagement.client_name,
-        "work_url": pages.work_url(work.id),
+        "work_url": work_url(work.id),
         "code": paper.code_of(work.id, number),
         "url": f"{url}/sheet",
         "blocks": blocks(view),

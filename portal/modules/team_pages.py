@@ -16,7 +16,7 @@ from portal.core.i18n import _, date_name, language, weekdays, when
 from portal.core.ids import short
 from portal.core.keyring import Keyring
 from portal.core.nonces import new_nonce
-from portal.modules import own, pages, queries, shelf
+from portal.modules import own, queries, shelf, step_pages
 from portal.modules.access import OpenWork
 from portal.modules.author_pages import module_row, order_of
 from portal.modules.blocks import beside
@@ -24,10 +24,12 @@ from portal.modules.course import ANSWERABLE, OVER, StepMark
 from portal.modules.format.shapes import ModuleFile, Plan, Question, Rows, SafetyGate, Step
 from portal.modules.goals import goals_beside
 from portal.modules.models import Ending, State
+from portal.modules.overview_pages import standing_says
 from portal.modules.queries import Answered, Kept, Progress, Said
 from portal.modules.remarks import boxes_beyond
 from portal.modules.services import keeping
 from portal.modules.shown import answer_rows, cells, say, shown
+from portal.modules.urls import print_url, step_url, work_url
 from portal.modules.wording import GATES, OUTCOMES, PACES, TEAM_STATES
 
 LONGEST_LINK = 60
@@ -49,7 +51,7 @@ def work_page(
     said = queries.feedback_on(session, keyring, work)
     engagement = engagement_for_team(session, keyring, person, work.engagement_id)
     tasks = queries.homework_of(session, work.vault, [work.id])
-    url, words = pages.work_url(work.id), dict([typed] if typed else [])
+    url, words = work_url(work.id), dict([typed] if typed else [])
     kept = _still_kept(session, person, work, said)
     number = queries.number_to_finish(session, work, found)
     return {
@@ -70,7 +72,7 @@ def work_page(
             or step.id in found.endings
             or found.marks[step.id].spared_at
         ],
-        "print_url": pages.print_url(work.id),
+        "print_url": print_url(work.id),
         "may_ask_again": work.state is State.SUBMITTED,
         "ends_at": work.ends_at,
         "again_url": f"{url}/again" if work.state is State.EXPIRED else None,
@@ -156,7 +158,7 @@ class Seen:
 
     def typed_in(self, step_id: str) -> dict[str, str] | None:
         last = next(self._last(step_id), None) if step_id in self._sent else None
-        return pages.typed_in(self._session, self._keyring, last)
+        return step_pages.typed_in(self._session, self._keyring, last)
 
     def _last(self, step_id: str) -> Iterator[Answered]:
         seq = self._sent[step_id].response_seq
@@ -172,11 +174,11 @@ def _step(
     mark, place = found.marks[step.id], found.course.of(step.id)
     said = [one for one in all_said if one.step_id == step.id]
     is_sent = mark.ending is Ending.SENT
-    url = pages.step_url(work.id, step.id)
+    url = step_url(work.id, step.id)
     return {
         "id": step.id,
         "title": say(step.title),
-        "says": pages.standing_says(place) if place else "",
+        "says": standing_says(place) if place else "",
         "at": found.endings[step.id].at if step.id in found.endings else None,
         "typed_in": seen.typed_in(step.id),
         "unlock_url": f"{url}/open" if step.clinician_unlocks and not mark.is_unlocked else None,
@@ -187,7 +189,7 @@ def _step(
         "called": mark.call.isoformat() if mark.call else "",
         "gates": _gates(step, found) if mark.called_at else [],
         "see_url": f"{url}/seen",
-        "whole": pages.on_the_whole(work, said, seen.answers),
+        "whole": step_pages.on_the_whole(work, said, seen.answers),
         "url": f"{url}/feedback" if is_sent else None,
         "kept_at": kept.at if kept and is_sent else None,
         "kept_url": f"{url}/kept",

@@ -13,7 +13,7 @@ from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import short
 from portal.core.nonces import new_nonce
 from portal.core.web import db, installation, page, send_to, unit
-from portal.modules import pages, progress_page, shelf, team_pages
+from portal.modules import progress_page, shelf, team_pages
 from portal.modules.access import team_work_for
 from portal.modules.clinic_progress import tallies
 from portal.modules.format.shapes import ModuleFile
@@ -24,6 +24,7 @@ from portal.modules.routes import bp, do, nonce_of_form, note_opening, number_of
 from portal.modules.services import feedback, giving, homework, keeping, states
 from portal.modules.services.feedback import Shown
 from portal.modules.services.giving import Terms
+from portal.modules.urls import work_url
 from portal.safety.words import cleaned
 
 __all__ = ["bp"]
@@ -115,7 +116,7 @@ def _give(engagement_id: uuid.UUID, module: ModuleFile, what: bytes | uuid.UUID)
         )
     except Invalid as invalid:
         return _give_page(engagement_id, module, problem=words_for(invalid))
-    return send_to(pages.work_url(work_id))
+    return send_to(work_url(work_id))
 
 
 def _terms() -> Terms:
@@ -150,7 +151,7 @@ def rescue(work_id: uuid.UUID, step_id: str) -> Response:
         author = keeping.keep_feedback(
             db(), installation.keyring, work_id, step_id, _typed(), nonce
         )
-    return kept_for(author, pages.work_url(work_id))
+    return kept_for(author, work_url(work_id))
 
 
 def _typed() -> dict[str, str]:
@@ -175,7 +176,7 @@ def give_feedback(work_id: uuid.UUID, step_id: str) -> Response:
         return _look_again(work_id, step_id, words_for(invalid), 422)
     except Conflict as conflict:
         return _look_again(work_id, step_id, words_for(conflict), 409)
-    return send_to(pages.work_url(work_id))
+    return send_to(work_url(work_id))
 
 
 def _look_again(work_id: uuid.UUID, step_id: str, problem: str, status: int) -> Response:
@@ -215,7 +216,7 @@ def see(work_id: uuid.UUID, step_id: str) -> Response:
         states.see(db(), installation.keyring, person(), work_id, step_id, _called_at())
     except Conflict as conflict:
         return _look_again(work_id, step_id, words_for(conflict), 409)
-    return send_to(pages.work_url(work_id))
+    return send_to(work_url(work_id))
 
 
 @bp.post("/work/<id:work_id>/all")
