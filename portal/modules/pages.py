@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
+from portal.core.database import at_the_end
 from portal.core.i18n import _, day_name
 from portal.core.ids import short
 from portal.core.keyring import Keyring
@@ -16,7 +17,7 @@ from portal.modules import queries, shelf
 from portal.modules.course import OVER
 from portal.modules.models import State
 from portal.modules.queries import Task, WorkRow
-from portal.modules.services import giving
+from portal.modules.services import giving, keeping
 from portal.modules.shown import say
 from portal.modules.urls import work_url
 from portal.modules.wording import STATES, TEAM_STATES
@@ -98,7 +99,7 @@ def _homework(
     asked = [task for task in tasks if task.closed_at is None]
     if not asked:
         return
-    zone, kept = zone_of_person(session, person.id), queries.kept_reports(session, person)
+    zone, kept = zone_of_person(session, person.id), _still_kept(session, person, asked)
     today = now.astimezone(zone).date()
     for task in asked:
         late = kept.get((task.work_id, task.prompt_id))
@@ -114,6 +115,23 @@ def _homework(
             "kept_at": late.at if late else None,
             "obstacle": late.obstacle if late else "",
         }
+
+
+def _still_kept(
+    session: Session, person: Person, asked: list[Task]
+) -> dict[tuple[uuid.UUID, str], queries.KeptReport]:
+    """What came without a session. What turns out to have been said is kept no longer."""
+    found, echoes = queries.kept_reports(session, person), []
+    for task in asked:
+        place = (task.work_id, task.prompt_id)
+        late = found.get(place)
+        said = [one.obstacle for one in task.reported_with(late.nonce)] if late else []
+        if late and late.obstacle in said:
+            echoes.append(late.id)
+            del found[place]
+    if echoes:
+        at_the_end(session, lambda session: keeping.forget_echoes(session, person, echoes))
+    return found
 
 
 def _first(keyring: Keyring, person: Person, engagement_id: uuid.UUID) -> dict[str, Any]:

@@ -160,15 +160,50 @@ def test_what_is_too_long_is_shown_again(cast: Cast, work: uuid.UUID) -> None:
     assert "It rained. It rained." in browser.page.text
 
 
-def test_a_form_that_was_answered_keeps_nothing_more(cast: Cast, work: uuid.UUID) -> None:
-    """Nor does one with another's nonce, or none, or for homework that there is not."""
-    browser, ruth = cast.browser("dana"), cast.person("ruth")
-    browser.open("/")
-    used, url = browser.nonce, f"{url_of(work)}/homework/act"
-    says(browser, work, "partly", "Once")
-    stranger = Browser(cast.app).client
-    nonces = (used, str(stories.nonce_for(cast, ruth, work)), "")
-    for nonce, to in [(one, url) for one in nonces] + [(used, f"{url}ing")]:
-        form = {"nonce": nonce, "h.obstacle": "Too late", "action": "partly", "csrf_token": "x"}
-        assert stranger.post(to, data=form).status_code == 401
+def posts_without_a_session(cast: Cast, url: str, nonce: str, obstacle: str) -> None:
+    form = {"nonce": nonce, "h.obstacle": obstacle, "action": "partly", "csrf_token": "x"}
+    assert Browser(cast.app).client.post(url, data=form).status_code == 401
+
+
+def test_a_form_keeps_nothing_for_others(cast: Cast, work: uuid.UUID) -> None:
+    """Nor for homework that there is not."""
+    url, ruth = f"{url_of(work)}/homework/act", cast.person("ruth")
+    own = str(stories.nonce_for(cast, cast.person("dana"), work))
+    stranger = str(stories.nonce_for(cast, ruth, work))
+    for nonce, to in ((stranger, url), ("", url), (own, f"{url}ing")):
+        posts_without_a_session(cast, to, nonce, "Too late")
     assert "Too late" not in cast.browser("dana").open("/").text
+
+
+def test_what_is_written_on_a_form_that_was_answered_is_not_lost(
+    cast: Cast, work: uuid.UUID, dana: Person
+) -> None:
+    """Dana's line went dead after the first, and she went back to her form; and once more, when
+    she was not signed in any more."""
+    browser, url = cast.browser("dana"), f"{url_of(work)}/homework/act"
+    form = browser.open("/")
+    for obstacle in ("It rained", "It rained, and I was ill", "It rained, and I was ill"):
+        browser.page = form
+        assert says(browser, work, "partly", obstacle).status_code == 200
+    (task,) = stories.homework_seen(cast, dana, work)
+    assert [one.obstacle for one in task.reports] == ["It rained", "It rained, and I was ill"]
+    browser.page = form
+    posts_without_a_session(cast, url, browser.nonce, "It rained, and I was ill")
+    for _ in range(2):
+        assert "It was not saved." not in cast.browser("dana").open("/").text, "it was said"
+    posts_without_a_session(cast, url, browser.nonce, "And it is far")
+    assert 'value="And it is far"' in cast.browser("dana").open("/").text
+
+
+def test_words_to_homework_that_is_done_are_there(
+    cast: Cast, work: uuid.UUID, dana: Person
+) -> None:
+    browser = cast.browser("dana")
+    form = browser.open("/")
+    for obstacle in ("", "It was lovely", "It was lovely"):
+        browser.page = form
+        says(browser, work, "done", obstacle)
+    (task,) = stories.homework_seen(cast, dana, work)
+    assert [one.obstacle for one in task.reports] == ["", "It was lovely"]
+    assert task.closed_at is not None
+    assert ASKED not in cast.browser("dana").open("/").text

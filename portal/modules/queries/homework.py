@@ -21,12 +21,14 @@ def report_place(work_id: uuid.UUID, prompt_id: str, seq: int, author_id: uuid.U
 
 @dataclass(frozen=True)
 class Report:
-    """How homework went: outcome is "done", "partly" or "not_yet"."""
+    """How homework went: outcome is "done", "partly" or "not_yet"; `nonce`: of the form that it
+    came with."""
 
     prompt_id: str
     outcome: str
     obstacle: str
     at: dt.datetime
+    nonce: uuid.UUID
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Task:
     missed_at: dt.datetime | None
     plan: dict[str, Any]
     reports: list[Report] = field(default_factory=list)
+
+    def reported_with(self, nonce: uuid.UUID) -> list[Report]:
+        """What was said with this form, and since; empty if it said nothing."""
+        nonces = [one.nonce for one in self.reports]
+        return self.reports[nonces.index(nonce) :] if nonce in nonces else []
 
 
 def homework_of(session: Session, vault: OpenVault, work_ids: Iterable[uuid.UUID]) -> list[Task]:
@@ -111,6 +118,6 @@ def _reports(
         opened = vault.open_or_none(Sealed(row.epoch, row.sealed), place)
         if opened is not None:
             said = json.loads(opened)
-            report = Report(row.prompt_id, said["outcome"], said["obstacle"], row.at)
+            report = Report(row.prompt_id, said["outcome"], said["obstacle"], row.at, row.nonce)
             found.setdefault((row.assignment_id, row.prompt_id), []).append(report)
     return found

@@ -113,8 +113,11 @@ def place_of_report(prompt_id: str) -> str:
 
 @dataclass(frozen=True)
 class KeptReport:
-    """What got in the way of homework, as it came when nobody was signed in any more."""
+    """What got in the way of homework, as it came when nobody was signed in any more; `nonce`: of
+    the form it was in."""
 
+    id: uuid.UUID
+    nonce: uuid.UUID
     at: dt.datetime
     obstacle: str
 
@@ -132,5 +135,7 @@ def kept_reports(session: Session, person: Person) -> dict[tuple[uuid.UUID, str]
         if words is not None:
             prompt_id = row.step_id.removeprefix(_OF_HOMEWORK)
             obstacle = str(read_answers(words)[0]["obstacle"])
-            found[row.assignment_id, prompt_id] = KeptReport(row.kept_at, obstacle)
+            found[row.assignment_id, prompt_id] = KeptReport(
+                row.id, row.nonce, row.kept_at, obstacle
+            )
     return found

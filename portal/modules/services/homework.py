@@ -11,6 +11,7 @@ from portal.accounts.people import Person
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
 from portal.core.errors import Invalid, NotFound
+from portal.core.ids import new_id
 from portal.core.keyring import Keyring
 from portal.core.nonces import Nonce
 from portal.modules import queries
@@ -96,8 +97,9 @@ def report(
     obstacle: str,
     nonce: Nonce | None,
 ) -> None:
-    """How homework went; once. On the second day that it did not happen, the care team is told, and
-    the client is not asked again. Raises NotFound, NonceRefused or Invalid."""
+    """How homework went; once, however often a form comes, unless something else stands on it. On
+    the second day that it did not happen, the care team is told, and the client is not asked again.
+    Raises NotFound, NonceRefused or Invalid."""
     work = clients_work_for(session, keyring, person, work_id, to_write=True)
     row = session.get(Homework, (work.id, prompt_id))
     if row is None:
@@ -109,19 +111,30 @@ def report(
     obstacle = cleaned(obstacle)
     check_length(obstacle, LONGEST_OBSTACLE)
     _forget_kept(session, person, work_id, prompt_id)
-    if _has_reported(session, person, nonce) or row.closed_at is not None:
+    nonce_id = nonce.id
+    if _has_reported(session, person, nonce):
+        if not _says_something_new(session, work, prompt_id, nonce, (outcome, obstacle)):
+            return
+        nonce_id = new_id()
+    if row.closed_at is not None and not obstacle:
         return
     work = ready(session, clinic, person, work)
-    _store_report(session, person, work, prompt_id, outcome, obstacle, nonce)
-    now = clock.now()
-    if outcome == "done":
-        row.closed_at = now
-    elif _misses(session, person, work, prompt_id) >= MISSES:
-        row.closed_at = row.missed_at = now
-        tell_the_team(session, person, work)
+    _store_report(session, person, work, prompt_id, outcome, obstacle, nonce_id)
+    if row.closed_at is None:
+        _close(session, person, work, row, outcome)
     session.flush()
     count_waiting(session, work)
     audit.note(session, person.clinic_id, person.id, "homework:report", work.id)
+
+
+def _close(session: Session, person: Person, work: OpenWork, row: Homework, outcome: str) -> None:
+    """What was done is not asked for again, nor what did not happen too often."""
+    now = clock.now()
+    if outcome == "done":
+        row.closed_at = now
+    elif _misses(session, person, work, row.prompt_id) >= MISSES:
+        row.closed_at = row.missed_at = now
+        tell_the_team(session, person, work)
 
 
 def _forget_kept(session: Session, person: Person, work_id: uuid.UUID, prompt_id: str) -> None:
@@ -142,6 +155,19 @@ def _has_reported(session: Session, person: Person, nonce: Nonce) -> bool:
     return session.scalar(query) is not None
 
 
+def _says_something_new(
+    session: Session, work: OpenWork, prompt_id: str, nonce: Nonce, said: tuple[str, str]
+) -> bool:
+    """Of a form that has come before: whether something else stands on it now. What came to a plan
+    that is another by now says nothing about this one."""
+    since = [
+        (one.outcome, one.obstacle)
+        for task in _tasks(session, work, prompt_id)
+        for one in task.reported_with(nonce.id)
+    ]
+    return bool(since) and said not in since
+
+
 def _store_report(
     session: Session,
     person: Person,
@@ -149,7 +175,7 @@ def _store_report(
     prompt_id: str,
     outcome: str,
     obstacle: str,
-    nonce: Nonce,
+    nonce_id: uuid.UUID,
 ) -> None:
     last = session.scalar(
         select(func.max(HomeworkReport.seq)).where(HomeworkReport.assignment_id == work.id)
@@ -166,7 +192,7 @@ def _store_report(
             by=person.id,
             epoch=sealed.epoch,
             sealed=sealed.blob,
-            nonce=nonce.id,
+            nonce=nonce_id,
             at=clock.now(),
         )
     )
@@ -176,9 +202,14 @@ def _store_report(
 def _misses(session: Session, person: Person, work: OpenWork, prompt_id: str) -> int:
     """On how many days of the client's it did not happen, however often they said so."""
     zone = zone_of_person(session, person.id)
-    tasks = queries.homework_of(session, work.vault, [work.id])
-    reports = [one for task in tasks if task.prompt_id == prompt_id for one in task.reports]
+    reports = [one for task in _tasks(session, work, prompt_id) for one in task.reports]
     return len({one.at.astimezone(zone).date() for one in reports if one.outcome == "not_yet"})
+
+
+def _tasks(session: Session, work: OpenWork, prompt_id: str) -> list[queries.Task]:
+    """The one that this prompt has planned; none if it cannot be read."""
+    tasks = queries.homework_of(session, work.vault, [work.id])
+    return [task for task in tasks if task.prompt_id == prompt_id]
 
 
 def see_misses(session: Session, keyring: Keyring, person: Person, work_id: uuid.UUID) -> None:

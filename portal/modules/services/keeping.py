@@ -27,7 +27,6 @@ from portal.modules.access import (
 )
 from portal.modules.models import (
     Homework,
-    HomeworkReport,
     KeptAnswers,
 )
 from portal.modules.services.answering import Form, begin, store
@@ -98,19 +97,11 @@ def keep_report(
         return None
     for author in grant_holders(session, work_id):
         if not author.role.is_staff and nonce.was_given_to(keyring, author.id, work_id):
-            if not _is_reported(session, author, nonce):
-                place, words = queries.place_of_report(prompt_id), {"obstacle": obstacle}
-                _keep(session, author, work_id, place, words if obstacle else {}, nonce)
+            place, words = queries.place_of_report(prompt_id), {"obstacle": obstacle}
+            # Also what the form may have said already, as in `keep_for_author`.
+            _keep(session, author, work_id, place, words if obstacle else {}, nonce)
             return author
     return None
-
-
-def _is_reported(session: Session, author: User, nonce: Nonce) -> bool:
-    """A form that has done its work keeps nothing more."""
-    query = select(HomeworkReport.seq).where(
-        HomeworkReport.by == author.id, HomeworkReport.nonce == nonce.id
-    )
-    return session.scalar(query) is not None
 
 
 def _keep(
