@@ -200,8 +200,6 @@ def in_the_postbox(world: World, texts: list[str]) -> Iterator[TestResponse]:
     (folder / "mail.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
     (folder / "sms.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
     yield world.visit("nobody").open("/postbox")
-    for file in folder.iterdir():
-        file.unlink()
 
 
 def in_modules(world: World, texts: list[str]) -> Iterator[TestResponse]:
