@@ -9,9 +9,8 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from portal.core.statements import Prepared
 
 NOWHERE = uuid.UUID(int=0)
 NOTED = "portal_noted"
+TO_WRITE = "portal_audit_to_write"
 GENESIS = hashlib.sha256(b"cp/v1/audit").digest()
 
 
@@ -108,7 +108,14 @@ def keep_refusals(session: Session, take_back: Callable[[], None]) -> bool:
 
 def _note(session: Session, event: Event) -> None:
     session.info.setdefault(NOTED, []).append(event)
-    at_the_end(session, partial(append, event=event))
+    if TO_WRITE not in session.info:
+        session.info[TO_WRITE] = []
+        at_the_end(session, _write)
+    session.info[TO_WRITE].append(event)
+
+
+def _write(session: Session) -> None:
+    append_all(session, session.info.pop(TO_WRITE))
 
 
 def take_noted(session: Session) -> list[Event]:
@@ -129,13 +136,30 @@ _INSERT = Prepared(insert(AuditEntry))
 
 def append(session: Session, event: Event) -> None:
     """Adds one entry to its clinic's chain. Needs a writing transaction, which orders the chain."""
-    clinic = event.clinic_id or NOWHERE
+    append_all(session, [event])
+
+
+def append_all(session: Session, events: Iterable[Event]) -> None:
+    """Adds entries, each to its clinic's chain, of which the end is looked up once."""
+    heads: dict[uuid.UUID, tuple[int, bytes]] = {}
+    for event in events:
+        clinic = event.clinic_id or NOWHERE
+        seq, previous = heads[clinic] if clinic in heads else _find_head(session, clinic)
+        heads[clinic] = seq + 1, _insert(session, event, clinic, seq + 1, previous)
+
+
+def _find_head(session: Session, clinic: uuid.UUID) -> tuple[int, bytes]:
+    """The number and digest of a chain's last entry, to which nobody else adds meanwhile."""
     connection = connection_of(session)
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK, {"chain": clinic.int & 0x7FFF_FFFF_FFFF_FFFF})
     head = _HEAD.first(session, clinic=clinic)
-    seq, previous = (head.seq + 1, head.digest) if head else (1, GENESIS)
+    return (head.seq, head.digest) if head else (0, GENESIS)
+
+
+def _insert(session: Session, event: Event, clinic: uuid.UUID, seq: int, previous: bytes) -> bytes:
     at = event.at or clock.now()
+    digest = _digest(previous, clinic, seq, at, event)
     _INSERT.run(
         session,
         clinic_id=clinic,
@@ -145,8 +169,9 @@ def append(session: Session, event: Event) -> None:
         action=event.action,
         object_id=event.object_id,
         detail=event.detail,
-        digest=_digest(previous, clinic, seq, at, event),
+        digest=digest,
     )
+    return digest
 
 
 def _digest(previous: bytes, clinic: uuid.UUID, seq: int, at: dt.datetime, event: Event) -> bytes:

@@ -85,6 +85,7 @@ class Address(Base):
 PROOF = "proof"
 # One of staff alone: it waits for no morning.
 URGENT = "urgent"
+WITHOUT_DELAY = (PROOF, URGENT)
 
 AHEAD = "state = 'pending' AND kind <> 'proof'"
 

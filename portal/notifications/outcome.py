@@ -38,14 +38,14 @@ MOST_TRIES_AFTER_REPORTS = 5
 def note_sent(session: Session, pointer_id: uuid.UUID, ref: str | None) -> None:
     """The provider took it. A report that was quicker has said more already."""
     now = clock.now()
-    session.execute(
-        _that(pointer_id)
-        .where(Pointer.state == State.SENDING)
-        .values(state=State.SENT, sent_at=now, provider_ref=ref, last_error_code=None, fault=None)
+    sent = _that(pointer_id).where(Pointer.state == State.SENDING)
+    took = sent.values(
+        state=State.SENT, sent_at=now, provider_ref=ref, last_error_code=None, fault=None
     )
-    session.execute(
-        _that(pointer_id).where(Pointer.provider_ref.is_(None)).values(provider_ref=ref)
-    )
+    if not changed(session.execute(took)):
+        session.execute(
+            _that(pointer_id).where(Pointer.provider_ref.is_(None)).values(provider_ref=ref)
+        )
 
 
 def note_not_sent(session: Session, pointer_id: uuid.UUID, failure: NotSent) -> None:

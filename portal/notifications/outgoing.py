@@ -22,7 +22,7 @@ from portal.core.database import Database, changed
 from portal.notifications import formats, outcome, pace
 from portal.notifications.channels import provider_of
 from portal.notifications.channels.base import Line, Message, NotSent
-from portal.notifications.models import PROOF, URGENT, Channel, Fault, Pointer, State
+from portal.notifications.models import PROOF, URGENT, WITHOUT_DELAY, Channel, Fault, Pointer, State
 from portal.notifications.preferences import drop, give_way, postpone
 from portal.notifications.queries import Errand, errand, is_due
 from portal.notifications.wordings import words_for
@@ -44,7 +44,7 @@ class Claim:
 
 def deliver(database: Database, config: Config, pointer_id: uuid.UUID) -> None:
     """Sends one pointer if it is due and nobody else is sending it, and then others."""
-    claim = _claim(database, config, select(Pointer).where(Pointer.id == pointer_id))
+    claim = _claim(database, config, select(Pointer.id).where(Pointer.id == pointer_id))
     if claim is not None:
         with ExitStack() as kept:
             _Run(database, config, claim.errand.channel, kept).go_on_from(claim)
@@ -71,8 +71,9 @@ class _Run:
                 return
             claim = _claim(self._database, self._config, self._of_the_same_channel())
 
-    def _of_the_same_channel(self) -> Select[Pointer]:
-        return select(Pointer).where(Pointer.channel == self._channel).order_by(Pointer.due_at)
+    def _of_the_same_channel(self) -> Select[uuid.UUID]:
+        same = select(Pointer.id).where(Pointer.channel == self._channel)
+        return same.order_by(Pointer.due_at)
 
     def _send(self, claim: Claim) -> bool:
         """Whether the line can be used for more."""
@@ -99,7 +100,7 @@ def _wait_for(turn: dt.datetime) -> None:
     time.sleep(min(max(seconds, 0.0), pace.LONGEST_TURN.total_seconds()))
 
 
-def _claim(database: Database, config: Config, which: Select[Pointer]) -> Claim | None:
+def _claim(database: Database, config: Config, which: Select[uuid.UUID]) -> Claim | None:
     """Claims the first of these that is due and still wanted, if its provider may be asked."""
     while True:
         with database.writing() as session:
@@ -112,10 +113,10 @@ def _claim(database: Database, config: Config, which: Select[Pointer]) -> Claim 
             state = pace.state_of(session, channel)
             if not pace.may_send(state, now):
                 return None
-            pointer = session.scalars(due.with_for_update(skip_locked=True)).one_or_none()
-            if pointer is None:
+            pointer_id = session.scalar(due.with_for_update(skip_locked=True))
+            if pointer_id is None:
                 return None
-            found = _take(session, pointer.id, now)
+            found = _take(session, pointer_id, now)
             if found is not None:
                 return Claim(found, pace.take_turn(state, config, now))
 
@@ -135,7 +136,7 @@ def _take(session: Session, pointer_id: uuid.UUID, now: dt.datetime) -> Errand |
     if found is None:
         drop(session, pointer_id)
         return None
-    if postpone(session, pointer_id, now):
+    if found.kind not in WITHOUT_DELAY and postpone(session, pointer_id, now):
         return None
     _first_try(session, pointer_id, now)
     if found.kind != PROOF:

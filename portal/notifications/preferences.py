@@ -17,7 +17,7 @@ from portal.core.errors import Invalid
 from portal.core.statements import Prepared
 from portal.notifications.models import (
     PROOF,
-    URGENT,
+    WITHOUT_DELAY,
     Address,
     Channel,
     Contact,
@@ -203,7 +203,7 @@ def move_pending(session: Session, user_id: uuid.UUID) -> None:
         .where(
             Pointer.recipient_id == user_id,
             Pointer.state == State.PENDING,
-            Pointer.kind.not_in((PROOF, URGENT)),
+            Pointer.kind.not_in(WITHOUT_DELAY),
         )
         .with_for_update()
     )
@@ -226,11 +226,10 @@ def drop(session: Session, pointer_id: uuid.UUID) -> None:
 
 
 def postpone(session: Session, pointer_id: uuid.UUID, now: dt.datetime) -> bool:
-    """For whoever has just claimed a pointer: whether it must wait after all, for instance because
-    the queue was away until the evening. Then it is put back, or dropped if another is ahead."""
+    """For whoever has just claimed a pointer that may be delayed: whether it must wait after all,
+    for instance because the queue was away until the evening. Then it is put back, or dropped if
+    another is ahead."""
     pointer = session.get_one(Pointer, pointer_id, populate_existing=True)
-    if pointer.kind in (PROOF, URGENT):
-        return False
     mine = (one for one in reaches(session, pointer.recipient_id))
     reach = next((one for one in mine if one.channel == pointer.channel), None)
     if reach is not None and reach.next_allowed(now) <= now:

@@ -115,7 +115,7 @@ _LEFT_OUT = Prepared(
 def is_unopened_before(session: Session, thread: OpenThread, seq: int) -> bool:
     """Whether the other side has written something before a number that was not opened yet."""
     opened = thread.opened_by_own_seq
-    if seq <= opened + 1:
+    if seq <= opened + 1 or thread.last_other_seq <= opened:
         return False
     row = _LEFT_OUT.first(
         session, thread=thread.id, after=opened, before=seq, side=thread.side.other

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import update
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -31,6 +33,7 @@ from tests.modules import stories
 PAYLOADS: list[str] = json.loads(
     (Path(__file__).parent / "xss_payloads.json").read_text(encoding="utf-8")
 )
+# Every name that a form has, and (below) every name that is read from an address.
 FIELDS = (
     "a.act.what", "a.best", "a.seen", "action", "address", "after", "answers", "any", "ask",
     "based_on", "before", "channel", "code", "contact", "current", "day", "ends", "file",
@@ -39,6 +42,10 @@ FIELDS = (
     "rhythm", "role", "s.noticed", "second", "sender_name", "starts", "subject", "text",
     "time_zone", "until", "user_name", "voicemail", "weekday", "who_else", "why", "wording",
     "words", "written",
+)  # fmt: skip
+IN_ADDRESSES = (
+    "after", "answers", "before", "check", "code", "day", "first", "from", "in", "lang", "more",
+    "next", "passphrase", "to", "user_name", "version", "why",
 )  # fmt: skip
 
 
@@ -193,8 +200,6 @@ def in_the_postbox(world: World, texts: list[str]) -> Iterator[TestResponse]:
     (folder / "mail.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
     (folder / "sms.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
     yield world.visit("nobody").open("/postbox")
-    for file in folder.iterdir():
-        file.unlink()
 
 
 def in_modules(world: World, texts: list[str]) -> Iterator[TestResponse]:
@@ -300,13 +305,19 @@ def everywhere(world: World, typed: str) -> Iterator[tuple[str, TestResponse]]:
 
 def ask_all(world: World, method: str, rule: Rule, typed: str, *, htmx: bool) -> TestResponse:
     role = who_may(rule.rule) if method == "POST" else "client" if "<id" in rule.rule else "nobody"
-    browser, fields = world.visit(role), dict.fromkeys(FIELDS, typed)
+    browser = world.visit(role)
     if method == "POST":
-        where: dict[str, Any] = {"data": fields | {"csrf_token": world.tokens[role]}}
+        form = f"{encoded(FIELDS, typed)}&csrf_token={world.tokens[role]}"
+        where: dict[str, Any] = {"data": form, "content_type": FORM}
     else:
-        where = {"query_string": fields}
+        where = {"query_string": encoded(IN_ADDRESSES, typed)}
     url = world.url(rule, world.ids_of(role, "own"))
     return browser._go(method, url, htmx=htmx, follow=False, **where)
+
+
+@lru_cache(maxsize=4)
+def encoded(fields: tuple[str, ...], typed: str) -> str:
+    return urlencode(dict.fromkeys(fields, typed))
 
 
 def with_good_ones(world: World, typed: str) -> Iterator[tuple[str, TestResponse]]:
@@ -325,7 +336,10 @@ def with_good_ones(world: World, typed: str) -> Iterator[tuple[str, TestResponse
 Sweep = Callable[[World, str], Iterator[tuple[str, TestResponse]]]
 
 
-def look(world: World, sweep: Sweep, typed: str) -> dict[str, tuple[int, list[str], list[Tag]]]:
+Seen = dict[str, tuple[int, list[str], list[Tag]]]
+
+
+def look(world: World, sweep: Sweep, typed: str) -> Seen:
     world.put_back()
     found = {}
     for number, (name, answer) in enumerate(sweep(world, typed)):
@@ -338,6 +352,17 @@ def look(world: World, sweep: Sweep, typed: str) -> dict[str, tuple[int, list[st
         world.app.extensions["guard"].throttle._local.storage.reset()
         found[f"{number} {name}"] = (answer.status_code, headers, Bones(answer.text).tags)
     return found
+
+
+_known: dict[tuple[World, Sweep], list[Seen]] = {}
+
+
+def harmless_pages(world: World, sweep: Sweep) -> list[Seen]:
+    """What is shown for harmless texts: looked at once, for all groups in this world."""
+    which = (world, sweep)
+    if which not in _known:
+        _known[which] = [look(world, sweep, typed) for typed in HARMLESS]
+    return _known[which]
 
 
 def _goes_nowhere_else(answer: TestResponse) -> None:
@@ -353,6 +378,7 @@ def _goes_nowhere_else(answer: TestResponse) -> None:
 # elsewhere all of them at once.
 LONGEST_FIELD = 1000
 GROUPS = 4
+FORM = "application/x-www-form-urlencoded"
 # All of them are in every place where words are kept and shown, above. Here each one travels by
 # itself; two of three are enough, and beside good fields one of six.
 TWO_OF_THREE = [payload for number, payload in enumerate(PAYLOADS) if number % 3]
@@ -368,7 +394,7 @@ SWEEPS = [
 def test_each_payload_in_each_field_changes_no_page(
     world: World, sweep: Sweep, payloads: list[str], group: int
 ) -> None:
-    known = [look(world, sweep, typed) for typed in HARMLESS]
+    known = harmless_pages(world, sweep)
     wrong = [
         (name, payload)
         for payload in payloads[group::GROUPS]
@@ -383,3 +409,32 @@ def test_the_fields_of_the_sweep_are_those_of_the_forms(world: World) -> None:
         role, rule = who_may(address), rules(world.app)["POST", address]
         assert set(filled(world, rule.endpoint, role, world.ids_of(role, "own"))) <= set(FIELDS)
     assert set(RESCUED) <= set(UNSAFE)
+
+
+def test_the_names_in_addresses_are_those_that_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = set[str]()
+
+    class Noting(ImmutableMultiDict[str, str]):
+        """What is read from an address in which something stands; no form comes with a GET."""
+
+        def __contains__(self, name: Any) -> bool:
+            asked.update([name] if self else [])
+            return super().__contains__(name)
+
+        def get(self, name: Any, *rest: Any, **named: Any) -> Any:  # type: ignore[override]
+            asked.update([name] if self else [])
+            return super().get(name, *rest, **named)
+
+        def getlist(self, name: Any, *rest: Any, **named: Any) -> Any:  # type: ignore[override]
+            asked.update([name] if self else [])
+            return super().getlist(name, *rest, **named)
+
+    monkeypatch.setattr(world.app.request_class, "parameter_storage_class", Noting)
+    for (method, _address), rule in rules(world.app).items():
+        for role in [*ROLES, "nobody"]:
+            if method == "GET":
+                url = world.url(rule, world.ids_of(role, "own"))
+                world.visit(role)._go(method, f"{url}?x=x", htmx=False, follow=False)
+    assert asked == set(IN_ADDRESSES)

@@ -433,6 +433,8 @@ class World(Cast):
         """Everything as it was when the story began."""
         self._before.backup(self._looking)
         self.app.extensions["clinics"].forget()
+        for letters in (self.config.data / "postbox").glob("*"):
+            letters.unlink()
 
 
 def unsafe_rules(app: Any) -> list[Rule]:
