@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 
-from bench.plans import Asked, explain, recorded
+from bench.plans import recorded
 from portal.core.ids import short
 from tests.accounts.arrivals import quick_passphrases
 from tests.cast import PASSPHRASE, Browser, Cast
-from tests.threads.test_plans import _others
+from tests.plans import Visit, crowd, looked_up
 
 pytestmark = pytest.mark.slow
-
-Visit = tuple[str, list[Asked]]
 
 
 def reading(cast: Cast, name: str, *urls: str) -> Iterator[Visit]:
@@ -62,15 +60,6 @@ def test_every_statement_of_accounts_people_and_teams_uses_an_index(
     quick_passphrases(monkeypatch)
     cast.set_passphrase("dana")
     cast.begin_thread("ruth", "dana")
-    _others(cast)
-    seen: set[str] = set()
-    for visit, asked in visits(cast):
-        for one in asked:
-            if one.statement in seen:
-                continue
-            seen.add(one.statement)
-            plan = explain(cast.database.engine, one)
-            told = f"{visit}: {one.statement}\n{plan.text}"
-            assert set(plan.scans) <= {"clinics"}, told
-            assert not plan.offset, told
+    crowd(cast)
+    seen = looked_up(cast, visits(cast))
     assert len(seen) > 60
