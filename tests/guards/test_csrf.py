@@ -15,8 +15,9 @@ from portal.core import clock
 from portal.core.ids import short
 from tests.cast import Browser, Cast
 from tests.guards.filled_forms import filled
+from tests.guards.keyholes import EVERYBODY, OBJECTS, Ids
 from tests.guards.test_access import expected, rules, table
-from tests.guards.world import EVERYBODY, MARKS_OF_READING, OBJECTS, Ids, World
+from tests.guards.world import MARKS_OF_READING, World
 
 MINUTE = dt.timedelta(minutes=1)
 
