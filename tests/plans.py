@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from bench.plans import Asked, Plan, explain
-from portal.core.database import Base, Id, Moment
+from portal.core.columns import Base, Id, Moment
 from tests.cast import Cast
 
 Visit = tuple[str, list[Asked]]

@@ -10,7 +10,7 @@ import pytest
 
 from portal.config import Config
 from portal.core import clock
-from portal.core.database import Base
+from portal.core.columns import Base
 from tests.conftest import make_config
 from tests.guards.keyholes import Keyholes
 from tests.guards.scenes import quickly

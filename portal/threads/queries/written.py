@@ -11,8 +11,8 @@ from sqlalchemy import Integer, bindparam, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from portal.accounts.people import Person
+from portal.core.columns import Id
 from portal.core.crypto import Unreadable, label, open_with, unpad
-from portal.core.database import Id
 from portal.core.statements import Prepared
 from portal.safety.words import cleaned
 from portal.threads.models import Draft, KeptText, Thread
