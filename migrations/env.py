@@ -9,7 +9,7 @@ context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=True,
-    user_module_prefix="portal.core.database.",
+    user_module_prefix="portal.core.columns.",
 )
 with context.begin_transaction():
     context.run_migrations()

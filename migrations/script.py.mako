@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import portal.core.database
+import portal.core.columns
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

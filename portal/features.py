@@ -14,7 +14,7 @@ from portal.core.i18n import init_i18n
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
 from portal.core.web import Portal
-from portal.home import routes as home
+from portal.home.admin_routes import bp as home_bp
 from portal.home.wording import WORDS as HOME_WORDS
 from portal.modules.author_routes import bp as authors_bp
 from portal.modules.paper_routes import bp as modules_bp
@@ -49,7 +49,7 @@ def wire(app: Portal, config: Config) -> None:
         threads_bp,
         modules_bp,
         authors_bp,
-        home.bp,
+        home_bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

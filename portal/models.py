@@ -8,6 +8,6 @@ import portal.modules.models
 import portal.notifications.models
 import portal.threads.models
 import portal.vault.models  # noqa: F401
-from portal.core.database import Base
+from portal.core.columns import Base
 
 __all__ = ["Base"]

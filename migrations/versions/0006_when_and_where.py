@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import portal.core.database
+import portal.core.columns
 
 revision = "0006"
 down_revision = "0001"
@@ -16,8 +16,8 @@ BEFORE, AFTER = "state = 'pending'", "state = 'pending' AND kind <> 'proof'"
 def upgrade() -> None:
     op.create_table(
         "ownership_rules",
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("made_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("made_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["clinic_id"], ["clinics.id"], name=op.f("fk_ownership_rules_clinic_id")
         ),
@@ -25,17 +25,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "address_proofs",
-        sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("user_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
-        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("lookup", sa.LargeBinary(), nullable=False),
         sa.Column("hint", sa.LargeBinary(), nullable=False),
         sa.Column("code_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("sent_at", portal.core.database.Moment(), nullable=False),
-        sa.Column("expires_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("sent_at", portal.core.columns.Moment(), nullable=False),
+        sa.Column("expires_at", portal.core.columns.Moment(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_address_proofs_user_id")),
         sa.PrimaryKeyConstraint("user_id", "channel", name=op.f("pk_address_proofs")),
@@ -47,14 +47,14 @@ def upgrade() -> None:
 
     op.create_table(
         "contact_problems",
-        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("user_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
-        sa.Column("since", portal.core.database.Moment(), nullable=False),
-        sa.Column("resolved_at", portal.core.database.Moment(), nullable=True),
-        sa.Column("resolved_by", portal.core.database.Id(length=16), nullable=True),
+        sa.Column("since", portal.core.columns.Moment(), nullable=False),
+        sa.Column("resolved_at", portal.core.columns.Moment(), nullable=True),
+        sa.Column("resolved_by", portal.core.columns.Id(length=16), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_contact_problems_user_id")
         ),
@@ -71,14 +71,14 @@ def upgrade() -> None:
 
     op.create_table(
         "guardian_contacts",
-        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("user_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("lookup", sa.LargeBinary(), nullable=False),
         sa.Column("hint", sa.LargeBinary(), nullable=False),
-        sa.Column("added_by", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("added_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("added_by", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("added_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_guardian_contacts_user_id")
         ),
@@ -89,8 +89,8 @@ def upgrade() -> None:
 
     op.create_table(
         "notice_preferences",
-        sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("user_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("contact", sa.String(length=20), nullable=False),
         sa.Column("voicemail_ok", sa.Boolean(), nullable=False),
         sa.Column("time_zone", sa.String(), nullable=True),
@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("rhythm", sa.String(length=20), nullable=False),
         sa.Column("wording", sa.String(), nullable=False),
         sa.Column("sender_name", sa.String(), nullable=False),
-        sa.Column("changed_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("changed_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_notice_preferences_user_id")
         ),
@@ -108,10 +108,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "ownership_questions",
-        sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("asked_by", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("asked_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("user_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("asked_by", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("asked_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_ownership_questions_user_id")
         ),
@@ -119,19 +119,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "pointer_holds",
-        sa.Column("user_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("user_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False),
-        sa.Column("since", portal.core.database.Moment(), nullable=False),
+        sa.Column("since", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_pointer_holds_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_pointer_holds")),
     )
     op.create_table(
         "joined_causes",
-        sa.Column("pointer_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("pointer_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("cause_kind", sa.String(), nullable=False),
-        sa.Column("cause_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("cause_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
         sa.ForeignKeyConstraint(
             ["pointer_id"], ["pointers.id"], name=op.f("fk_joined_causes_pointer_id")
         ),
@@ -146,7 +146,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("pointers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reminder", sa.Integer(), server_default="0", nullable=False))
-        batch_op.add_column(sa.Column("opened_at", portal.core.database.Moment(), nullable=True))
+        batch_op.add_column(sa.Column("opened_at", portal.core.columns.Moment(), nullable=True))
         batch_op.create_index(
             "ix_pointers_told", ["recipient_id", "channel", "sent_at"], unique=False
         )

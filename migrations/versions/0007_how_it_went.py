@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import portal.core.database
+import portal.core.columns
 
 revision = "0007"
 down_revision = "0006"
@@ -17,10 +17,10 @@ HAS_REF = "provider_ref IS NOT NULL"
 def upgrade() -> None:
     op.create_table(
         "heard_texts",
-        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("lookup", sa.LargeBinary(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("at", portal.core.database.Moment(), nullable=False),
+        sa.Column("at", portal.core.columns.Moment(), nullable=False),
         sa.Column("was_answered", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_heard_texts")),
     )
@@ -30,25 +30,25 @@ def upgrade() -> None:
         "opt_outs",
         sa.Column("lookup", sa.LargeBinary(), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
-        sa.Column("since", portal.core.database.Moment(), nullable=False),
+        sa.Column("since", portal.core.columns.Moment(), nullable=False),
         sa.PrimaryKeyConstraint("lookup", "channel", name=op.f("pk_opt_outs")),
     )
     op.create_table(
         "provider_states",
         sa.Column("channel", sa.String(length=20), nullable=False),
-        sa.Column("next_at", portal.core.database.Moment(), nullable=True),
+        sa.Column("next_at", portal.core.columns.Moment(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("open_until", portal.core.database.Moment(), nullable=True),
+        sa.Column("open_until", portal.core.columns.Moment(), nullable=True),
         sa.Column("last_code", sa.String(), nullable=True),
-        sa.Column("failed_at", portal.core.database.Moment(), nullable=True),
-        sa.Column("worked_at", portal.core.database.Moment(), nullable=True),
+        sa.Column("failed_at", portal.core.columns.Moment(), nullable=True),
+        sa.Column("worked_at", portal.core.columns.Moment(), nullable=True),
         sa.PrimaryKeyConstraint("channel", name=op.f("pk_provider_states")),
     )
     with op.batch_alter_table("pointers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fault", sa.String(length=20), nullable=True))
-        batch_op.add_column(sa.Column("tried_at", portal.core.database.Moment(), nullable=True))
+        batch_op.add_column(sa.Column("tried_at", portal.core.columns.Moment(), nullable=True))
         batch_op.add_column(sa.Column("provider_ref", sa.String(), nullable=True))
-        batch_op.add_column(sa.Column("delivered_at", portal.core.database.Moment(), nullable=True))
+        batch_op.add_column(sa.Column("delivered_at", portal.core.columns.Moment(), nullable=True))
     op.create_index(
         "ix_pointers_provider_ref",
         "pointers",

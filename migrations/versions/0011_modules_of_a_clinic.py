@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import portal.core.database
+import portal.core.columns
 
 revision = "0011"
 down_revision = "0010"
@@ -14,10 +14,10 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "module_retirements",
-        sa.Column("published_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("retired_by", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("retired_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("published_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("retired_by", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("retired_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["published_id"],
             ["published_modules.id"],
@@ -30,14 +30,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "module_drafts",
-        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("begun_by", portal.core.database.Id(length=16), nullable=True),
-        sa.Column("begun_at", portal.core.database.Moment(), nullable=False),
-        sa.Column("published_id", portal.core.database.Id(length=16), nullable=True),
+        sa.Column("id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("begun_by", portal.core.columns.Id(length=16), nullable=True),
+        sa.Column("begun_at", portal.core.columns.Moment(), nullable=False),
+        sa.Column("published_id", portal.core.columns.Id(length=16), nullable=True),
         sa.Column("published_seq", sa.Integer(), nullable=True),
-        sa.Column("put_away_by", portal.core.database.Id(length=16), nullable=True),
-        sa.Column("put_away_at", portal.core.database.Moment(), nullable=True),
+        sa.Column("put_away_by", portal.core.columns.Id(length=16), nullable=True),
+        sa.Column("put_away_at", portal.core.columns.Moment(), nullable=True),
         sa.ForeignKeyConstraint(["begun_by"], ["users.id"], name=op.f("fk_module_drafts_begun_by")),
         sa.ForeignKeyConstraint(
             ["clinic_id"], ["clinics.id"], name=op.f("fk_module_drafts_clinic_id")
@@ -55,14 +55,14 @@ def upgrade() -> None:
 
     op.create_table(
         "module_revisions",
-        sa.Column("draft_id", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("draft_id", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("author_id", portal.core.database.Id(length=16), nullable=True),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("author_id", portal.core.columns.Id(length=16), nullable=True),
         sa.Column("based_on", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.Column("nonce", portal.core.database.Id(length=16), nullable=True),
-        sa.Column("saved_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("nonce", portal.core.columns.Id(length=16), nullable=True),
+        sa.Column("saved_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["author_id"], ["users.id"], name=op.f("fk_module_revisions_author_id")
         ),
@@ -74,13 +74,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "kept_module_texts",
-        sa.Column("id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("clinic_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("author_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("draft_id", portal.core.database.Id(length=16), nullable=False),
-        sa.Column("nonce", portal.core.database.Id(length=16), nullable=False),
+        sa.Column("id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("clinic_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("author_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("draft_id", portal.core.columns.Id(length=16), nullable=False),
+        sa.Column("nonce", portal.core.columns.Id(length=16), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.Column("kept_at", portal.core.database.Moment(), nullable=False),
+        sa.Column("kept_at", portal.core.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["author_id"], ["users.id"], name=op.f("fk_kept_module_texts_author_id")
         ),

@@ -5,7 +5,7 @@ import uuid
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.database import Base
+from portal.core.columns import Base
 
 
 class Clinic(Base):

@@ -21,8 +21,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.config import Config
 from portal.core import clock
+from portal.core.columns import Base
 from portal.core.crypto import label
-from portal.core.database import Base, at_the_end, connection_of
+from portal.core.database import at_the_end, connection_of
 from portal.core.statements import Prepared
 
 NOWHERE = uuid.UUID(int=0)

@@ -1,191 +1,26 @@
-"""The database: one engine, one unit of work a request, one commit.
+"""The database: one engine, one unit of work a request, one commit."""
 
-SQLite is written by one transaction at a time. Left to itself it makes waiting writers poll, and
-the unlucky ones wait for a long time; here they queue at a gate (a lock among the threads, then a
-file lock among the processes) and each is let through in turn.
-"""
-
-import datetime as dt
-import enum
-import fcntl
-import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, cast
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     CursorResult,
-    DateTime,
-    Dialect,
     Engine,
-    Enum,
-    LargeBinary,
-    MetaData,
     Result,
     Select,
-    Uuid,
     create_engine,
     event,
     make_url,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-LOCK_WAIT_SECONDS = 10
-
-
-class Id(TypeDecorator[uuid.UUID]):
-    """An identifier: 16 bytes on SQLite, the native type on PostgreSQL."""
-
-    impl = LargeBinary(16)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(Uuid())
-        return dialect.type_descriptor(LargeBinary(16))
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
-        if dialect.name == "postgresql":
-            return None
-        return _uuid_to_bytes
-
-    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], Any] | None:
-        if dialect.name == "postgresql":
-            return None
-        return _bytes_to_uuid
-
-
-def _uuid_to_bytes(value: uuid.UUID | None) -> bytes | None:
-    return None if value is None else value.bytes
-
-
-# Pages read the same few identifiers over and over, and making one costs more than finding it.
-@lru_cache(maxsize=20_000)
-def _bytes_to_uuid(value: bytes | None) -> uuid.UUID | None:
-    return None if value is None else uuid.UUID(bytes=value)
-
-
-class Moment(TypeDecorator[dt.datetime]):
-    """An aware UTC time: microseconds since 1970 on SQLite, timestamptz on PostgreSQL."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(BigInteger())
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
-        if dialect.name == "postgresql":
-            return None
-        return _moment_to_microseconds
-
-    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], Any] | None:
-        if dialect.name == "postgresql":
-            return _in_utc
-        return _microseconds_to_moment
-
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
-
-
-def _moment_to_microseconds(value: dt.datetime | None) -> int | None:
-    return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-
-def _microseconds_to_moment(value: int | None) -> dt.datetime | None:
-    return None if value is None else _EPOCH + dt.timedelta(0, 0, value)
-
-
-def _in_utc(value: dt.datetime | None) -> dt.datetime | None:
-    return None if value is None else value.astimezone(dt.UTC)
-
-
-def words(kind: type[enum.StrEnum], length: int = 20) -> Enum:
-    """A column that holds one of a few words, as plain text that anybody can read."""
-    return Enum(
-        kind,
-        native_enum=False,
-        length=length,
-        create_constraint=False,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
-class Base(DeclarativeBase):
-    """The parent of every model."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        uuid.UUID: Id(),
-        dt.datetime: Moment(),
-        bytes: LargeBinary(),
-    }
-
-
-class Gate(Protocol):
-    """Lets writers through in turn."""
-
-    def acquire(self) -> None: ...
-
-    def release(self) -> None: ...
-
-
-class OpenGate:
-    """For a database that has row locks of its own."""
-
-    def acquire(self) -> None:
-        return
-
-    def release(self) -> None:
-        return
-
-
-class WriteGate:
-    """One writer at a time, in the order in which they came, over threads and processes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._threads = threading.Lock()
-        self._file: int | None = None
-
-    def acquire(self) -> None:
-        if not self._threads.acquire(timeout=LOCK_WAIT_SECONDS):
-            raise TimeoutError("waited too long for the turn to write")
-        try:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-        except BaseException:
-            self._close()
-            raise
-
-    def release(self) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        self._threads.release()
+from portal.core import gate
 
 
 class Database:
@@ -193,7 +28,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.engine = _sqlite(url) if is_sqlite(url) else _postgresql(url, pool_size)
-        self.gate: Gate = _gate(url)
+        self.gate: gate.Gate = _gate(url)
 
     def unit(self) -> "Unit":
         return Unit(self)
@@ -412,9 +247,9 @@ def file_of(url: str) -> Path | None:
     return Path(path) if is_sqlite(url) and path else None
 
 
-def _gate(url: str) -> Gate:
+def _gate(url: str) -> gate.Gate:
     path = file_of(url)
-    return WriteGate(Path(f"{path}.gate")) if path else OpenGate()
+    return gate.WriteGate(Path(f"{path}.gate")) if path else gate.OpenGate()
 
 
 def _sqlite(url: str) -> Engine:
@@ -422,7 +257,7 @@ def _sqlite(url: str) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=16,
-        connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": gate.LOCK_WAIT_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -447,10 +282,10 @@ def _postgresql(url: str, pool_size: int) -> Engine:
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=4,
-        pool_timeout=LOCK_WAIT_SECONDS,
+        pool_timeout=gate.LOCK_WAIT_SECONDS,
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 5,
-            "options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s -c synchronous_commit=on",
+            "options": f"-c lock_timeout={gate.LOCK_WAIT_SECONDS}s -c synchronous_commit=on",
         },
     )

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.database import Base, words
+from portal.core.columns import Base, words
 
 
 class Side(enum.StrEnum):

@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.database import Base
+from portal.core.columns import Base
 
 
 class Vault(Base):

@@ -14,7 +14,8 @@ from sqlalchemy import select, text
 
 from portal.config import Config
 from portal.core.audit import AuditEntry
-from portal.core.database import Database, WriteGate, after_commit, at_the_end
+from portal.core.database import Database, after_commit, at_the_end
+from portal.core.gate import WriteGate
 from portal.core.ids import new_id
 from tests.accounts.arrivals import together
 
@@ -162,7 +163,7 @@ def test_writers_of_other_processes_wait_at_the_gate(config: Config) -> None:
             sys.executable,
             "-c",
             "import sys; from pathlib import Path\n"
-            "from portal.core.database import WriteGate\n"
+            "from portal.core.gate import WriteGate\n"
             "gate = WriteGate(Path(sys.argv[1])); gate.acquire()\n"
             "print('held', flush=True); sys.stdin.read(); gate.release()",
             str(path),

@@ -7,7 +7,7 @@ from sqlalchemy import Table, delete, select, update
 
 from portal.accounts.models import BrowserSession, KeyWrap, WrapKind
 from portal.accounts.people import Person
-from portal.core.database import Base
+from portal.core.columns import Base
 from portal.core.ids import short
 from portal.core.nonces import new_nonce
 from portal.core.throttle import Throttle

@@ -169,7 +169,7 @@ def set_in_the_database(traps: Traps) -> None:
     from sqlalchemy import Connection, Engine, event
     from sqlalchemy.pool import Pool
 
-    from portal.core import database
+    from portal.core import database, gate
 
     def before_statement(statement: str) -> None:
         for words, step in STATEMENTS.items():
@@ -195,8 +195,8 @@ def set_in_the_database(traps: Traps) -> None:
     event.listen(Pool, "connect", listen)
     event.listen(Engine, "commit", before_commit)
     traps.watch(Connection, "_commit_impl", after="committed")
-    traps.watch(database.WriteGate, "acquire", after="turn")
-    traps.watch(database.OpenGate, "acquire", after="turn")
+    traps.watch(gate.WriteGate, "acquire", after="turn")
+    traps.watch(gate.OpenGate, "acquire", after="turn")
     traps.watch(database.Unit, "write", after="begun")
     traps.watch(database.Unit, "commit", before="page made")
     traps.watch(database.Unit, "_leave", after="turn over")
@@ -205,12 +205,12 @@ def set_in_the_database(traps: Traps) -> None:
 def set_in_the_web(traps: Traps) -> None:
     from gunicorn.http.wsgi import Response
 
-    from portal.core import database
+    from portal.core import gate
     from portal.core.jobs import JobQueue
     from portal.core.web import Portal
 
     set_in_the_database(traps)
-    database.LOCK_WAIT_SECONDS = LOCK_WAIT_SECONDS
+    gate.LOCK_WAIT_SECONDS = LOCK_WAIT_SECONDS
     traps.note_method(Portal)
     traps.watch(JobQueue, "wake", before="waking", after="woken")
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import LargeBinary
 
-from portal.core.database import Base
+from portal.core.columns import Base
 
 # What a person's key, passphrase or code opens, and nothing that the server is configured with.
 HOLDERS = {

@@ -18,7 +18,8 @@ from portal.config import Config
 from portal.core.ids import short
 from tests.cast import Browser, Cast
 from tests.guards.filled_forms import filled
-from tests.guards.world import EVERYBODY, METHODS, OBJECTS, Ids, World
+from tests.guards.keyholes import EVERYBODY, METHODS, OBJECTS, Ids
+from tests.guards.world import World
 
 # What each role is answered for an object of its own. "in": sent to sign in. The last column is for
 # somebody else's object (colleague's, one that was one's own, another clinic's, an absent one) and

@@ -10,10 +10,11 @@ from werkzeug.test import TestResponse
 
 from portal.accounts.browser import EXIT_URL
 from tests.cast import PASSPHRASE
+from tests.guards.keyholes import EVERYBODY
 from tests.guards.markup import Bones
 from tests.guards.test_access import rules
 from tests.guards.test_xss import PAYLOADS
-from tests.guards.world import EVERYBODY, World
+from tests.guards.world import World
 
 
 @pytest.mark.parametrize(

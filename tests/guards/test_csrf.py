@@ -15,8 +15,9 @@ from portal.core import clock
 from portal.core.ids import short
 from tests.cast import Browser, Cast
 from tests.guards.filled_forms import filled
+from tests.guards.keyholes import EVERYBODY, OBJECTS, Ids, Keyholes
 from tests.guards.test_access import expected, rules, table
-from tests.guards.world import EVERYBODY, MARKS_OF_READING, OBJECTS, Ids, World
+from tests.guards.world import MARKS_OF_READING, World
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -65,7 +66,7 @@ def who_may(address: str) -> str:
     raise LookupError(address)
 
 
-def what_of(world: World, address: str, role: str) -> Ids:
+def what_of(world: Keyholes, address: str, role: str) -> Ids:
     """An object with which it can be done: Vera can be let in again, Nadia has not come yet."""
     if address.endswith("/enable"):
         return world.ids_of(role, "removed")

@@ -30,8 +30,8 @@ from sqlalchemy import Table, select
 from portal.accounts.keys import Owner
 from portal.accounts.models import WrapKind
 from portal.core import crypto
+from portal.core.columns import Base
 from portal.core.crypto import Box, Unreadable, label
-from portal.core.database import Base
 from portal.core.keyring import Keyring, name_place
 from portal.modules import own, published
 from portal.modules import queries as work

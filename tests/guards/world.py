@@ -1,68 +1,19 @@
-"""A clinic with something of every kind in it, put back as it was before each test.
+"""A clinic with something of every kind in it, put back as it was before each test."""
 
-For each role there are five objects: one's own, a colleague's (same clinic, another care team), one
-from which the reader was removed, another clinic's, and one that does not exist.
-"""
-
-import datetime as dt
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
-from werkzeug.routing import Rule
-from werkzeug.test import TestResponse
 
-from portal import create_app
-from portal.accounts import keys
-from portal.accounts import services as accounts
-from portal.accounts.models import BrowserSession, Role, User, WrapKind
-from portal.accounts.passphrases import normalise_code
-from portal.accounts.people import Person
-from portal.accounts.sessions import Cookie
-from portal.caseload import services as caseload
 from portal.config import Config
 from portal.core import clock
-from portal.core.crypto import Argon2Cost
-from portal.core.database import Base
-from portal.core.ids import new_id, short
-from portal.core.nonces import Nonce, new_nonce
-from portal.modules import shelf
-from portal.modules.checking import with_top
-from portal.modules.models import StepTerms
-from portal.modules.services import authoring, giving, keeping
-from portal.modules.services.authoring import Late
-from portal.notifications.addresses import CODE_LASTS
-from portal.notifications.formats import seal_hint
-from portal.notifications.models import (
-    AddressProof,
-    Channel,
-    ContactProblem,
-    GuardianContact,
-    HoldReason,
-)
-from portal.notifications.ownership import hold
-from portal.notifications.problems import DEAD
-from portal.notifications.services import set_address
-from portal.threads.access import thread_for
-from portal.threads.services import unsent
-from tests.cast import Browser, Cast
+from portal.core.columns import Base
 from tests.conftest import make_config
-from tests.guards.filled_forms import CODE, RECOVERY_CODE, ROLES, filled
-from tests.modules import stories
-from tests.modules.files import WHOLE
-
-EVERYBODY = ("nobody", *ROLES)
-OBJECTS = ("own", "colleague", "removed", "elsewhere", "absent")
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-Ids = dict[str, Any]
-# What addresses name inside of given work.
-IN_WORK = {"step_id": "first", "prompt_id": "act", "module_id": "two-steps"}
+from tests.guards.keyholes import Keyholes
+from tests.guards.scenes import quickly
 
 # What changes with reading: the trail, how far somebody has read, when a browser was last seen.
 MARKS_OF_READING: dict[str, set[str]] = {
@@ -88,334 +39,14 @@ class Snapshot:
         return [table for table, rows in self.rows.items() if rows != later.rows[table]]
 
 
-class World(Cast):
-    """The cast, and enough around it to look through every keyhole."""
+class World(Keyholes):
+    """Every keyhole, and what lies behind all of them, on SQLite."""
 
     def __init__(self, config: Config, file: Path) -> None:
-        super().__init__(create_app(config))
-        self.config = config
-        self.guardians: dict[str, uuid.UUID] = {}
-        self.problems: dict[str, uuid.UUID] = {}
-        throttle = self.app.extensions["guard"].throttle
-        throttle._shared = throttle._local  # no queue's server is asked
-        _ = self.other_clinic
-        self._staff("sam", Role.CLINICIAN, self.clinic)
-        self._staff("vera", Role.CLINICIAN, self.clinic)
-        self._client("rosa", "en", "luis", "sam")
-        self._client("iris", "en", "luis", "sam")
-        for name in ROLES.values():
-            self.set_passphrase(name)
-            self._keep_recovery_code(name)
-        self._invite_walter()
-        self._begin_threads()
-        self._give_work()
-        self._write_modules()
-        self._remove_and_disable()
-        self._write_and_leave()
-        self._keep_contacts()
-        self._begin_sessions()
+        super().__init__(config)
         self._before = sqlite3.connect(":memory:")
         self._looking = sqlite3.connect(file)
         self._looking.backup(self._before)
-
-    def _keep_recovery_code(self, name: str) -> None:
-        with self.database.writing() as session:
-            user = session.get_one(User, self.ids[name])
-            owner, code = keys.Owner(user.id, user.clinic_id), normalise_code(RECOVERY_CODE)
-            kind = WrapKind.RECOVERY_CODE
-            sealed = keys.wrap_with_code(owner, self._private_keys[name], code, kind)
-            keys.keep_wrap(session, owner, kind, sealed)
-
-    def _invite_walter(self) -> None:
-        """A clinician and a client who have not come yet, each with an unused code."""
-        ruth = self.person("ruth")
-        with self.database.writing() as session:
-            invited = accounts.invite(
-                session,
-                self.keyring,
-                self.clinic,
-                role=Role.CLINICIAN,
-                name="Walter",
-                language="en",
-                by=None,
-            )
-            welcomed = caseload.begin_engagement(
-                session,
-                self.keyring,
-                self.clinic,
-                ruth,
-                caseload.NewClient("Nadia", "en"),
-                self.ids["helen"],
-            )
-        self.ids["walter"], self.codes["walter"] = invited.user_id, invited.code
-        self.ids["nadia"], self.codes["nadia"] = welcomed.client_id, welcomed.code
-        self.engagements["nadia"] = welcomed.engagement_id
-
-    def _begin_threads(self) -> None:
-        self.threads = {
-            "client": self.begin_thread("dana", "dana", subject="Sleep", text="Dana's words"),
-            "clinician": self.begin_thread("ruth", "dana", subject="Plan", text="Ruth's words"),
-            "supervisor": self.begin_thread("helen", "dana", subject="Hello", text="Helen's"),
-            "rosa": self.begin_thread("luis", "rosa"),
-            "iris": self.begin_thread("luis", "iris"),
-            "pavel": self.begin_thread("olga", "pavel"),
-        }
-
-    def _give_work(self) -> None:
-        """Each client has work, of which the first step is sent and read, with words kept."""
-        self.work = {}
-        givers = {"dana": "ruth", "rosa": "luis", "iris": "luis", "pavel": "olga"}
-        for client, by in givers.items():
-            counsellor, reader = self.person(by), self.person(client)
-            work = stories.give(self, client, by, source=stories.TWO_STEPS)
-            stories.unlock(self, counsellor, work, "first")
-            answers = {"best": f"{client}'s answer", "act": {"what": "Walk"}}
-            stories.send(self, reader, work, "first", answers)
-            stories.say(self, counsellor, work, "first", beside={"best": "Read."})
-            stories.report(self, reader, work, "partly", "It rained")
-            with self.database.writing() as session:
-                nonce = new_nonce(self.keyring, reader.id, work)
-                kept = {"best": "kept answer"}
-                keeping.keep_for_author(session, self.keyring, work, "first", kept, nonce)
-            self.work[client] = work
-        self.work["given"] = stories.give(self, source=stories.TWO_STEPS)
-        self.work["sent"] = self._work_that_was_sent()
-        self.work["read"] = self._work_that_was_read()
-        self.work["over"] = stories.give(self, source=stories.TWO_STEPS, ends_at=clock.now())
-        with self.database.writing() as session:
-            giving.end_what_is_past(session, self.app.extensions["portal"].config)
-
-    def _write_modules(self) -> None:
-        """Each counsellor has a draft, with words kept, and has published a module; one of Luis's
-        drafts is put away, and one of his modules retired."""
-        self.drafts, self.published = {}, {}
-        for client, by in {"dana": "ruth", "rosa": "luis", "iris": "luis", "pavel": "olga"}.items():
-            person, text = self.person(by), with_top(WHOLE, id=f"walk-of-{client}")
-            with self.database.writing() as session:
-                nonce = new_nonce(self.keyring, person.id, person.clinic_id)
-                draft = authoring.begin(session, self.keyring, person, text, nonce)
-                late = Late("kept module", new_nonce(self.keyring, person.id, draft))
-                authoring.keep_for_author(session, self.keyring, draft, late)
-                self.published[client] = authoring.publish_source(
-                    session, self.keyring, person.clinic_id, person.id, text.encode()
-                )
-                self.drafts[client] = draft
-        luis = self.person("luis")
-        with self.database.writing() as session:
-            authoring.put_away(session, self.keyring, luis, self.drafts["iris"], is_away=True)
-            authoring.retire(session, self.keyring, luis, self.published["iris"], is_over=True)
-
-    def _work_that_was_sent(self) -> uuid.UUID:
-        """Work of Dana's that she sent, and to which Ruth said something."""
-        dana, ruth = self.person("dana"), self.person("ruth")
-        work = stories.give(self, gates={}, source=stories.TWO_STEPS)
-        stories.unlock(self, ruth, work, "first")
-        stories.send(self, dana, work, "first", {"best": "A walk"})
-        stories.send(self, dana, work, "second", {"more": "No"})
-        stories.say(self, ruth, work, "second")
-        return work
-
-    def _work_that_was_read(self) -> uuid.UUID:
-        """Work of Dana's that she sent and Ruth read; what she planned did not happen twice."""
-        dana, ruth = self.person("dana"), self.person("ruth")
-        work = stories.give(self, source=stories.TWO_STEPS)
-        stories.unlock(self, ruth, work, "first")
-        stories.send(self, dana, work, "first", {"act": {"what": "Walk"}})
-        stories.send(self, dana, work, "second", {"more": "No"})
-        for step in ("first", "second"):
-            stories.say(self, ruth, work, step)
-        stories.report(self, dana, work, "not_yet")
-        tomorrow = clock.now() + dt.timedelta(days=1)
-        with clock.use(lambda: tomorrow):
-            stories.report(self, dana, work, "not_yet")
-        with self.database.writing() as session:
-            terms = session.get_one(StepTerms, (work, "first"))
-            terms.called_at = clock.now()
-        return work
-
-    def _remove_and_disable(self) -> None:
-        """Ruth and Helen were on Iris's care team once; Vera may not sign in any more.
-
-        Nadia's team has three, so that one can be taken off it.
-        """
-        for name in ("ruth", "helen"):
-            self.add_to_team("luis", "iris", name)
-        for name in ("ruth", "helen"):
-            self.remove_from_team("luis", "iris", name)
-        tom = self.person("tom")
-        self.add_to_team("ruth", "nadia", "sam")
-        with self.database.writing() as session:
-            caseload.disable_person(session, tom, self.ids["vera"])
-
-    def add_to_team(self, by: str, client: str, colleague: str) -> None:
-        browser = self.browser(by)
-        browser.open(self.client_url(client))
-        browser.post(
-            f"{self.client_url(client)}/team", person=short(self.ids[colleague]), past="all"
-        )
-        assert browser.page.status_code == 200
-
-    def remove_from_team(self, by: str, client: str, colleague: str) -> None:
-        browser = self.browser(by)
-        browser.open(self.client_url(client))
-        browser.post(f"{self.client_url(client)}/team/{short(self.ids[colleague])}/remove")
-        assert browser.page.status_code == 200
-
-    def _write_and_leave(self) -> None:
-        """Everybody has a draft and kept words wherever they may write."""
-        for role in ("client", "clinician", "supervisor"):
-            person = self.person(ROLES[role])
-            for place in (self.threads[role], self.engagements["dana"]):
-                with self.database.writing() as session:
-                    vault = thread_for(session, person, self.threads[role]).vault
-                    unsent.save_draft(
-                        session, person, vault, place, text="half a draft", nonce=None
-                    )
-                    unsent.keep_for_author(
-                        session, self.keyring, place, "kept words", self.nonce(role, place)
-                    )
-
-    def _keep_contacts(self) -> None:
-        """Everybody has a number that waits for its code; Dana is asked who else reads her texts.
-        Each client has a guardian."""
-        now = clock.now()
-        with self.database.writing() as session:
-            for name in ROLES.values():
-                person, proof_id = session.get_one(User, self.ids[name]), new_id()
-                proof = AddressProof(user_id=person.id, channel=Channel.SMS, id=proof_id)
-                proof.clinic_id, proof.sent_at, proof.tries = person.clinic_id, now, 0
-                proof.expires_at = now + CODE_LASTS
-                proof.sealed = proof.code_sealed = proof.lookup = b"nobody reads this here"
-                proof.hint = seal_hint(self.keyring, "address_proofs", proof_id, Channel.SMS, "…42")
-                proof.code_hash = self.keyring.lookup("address_code", f"{proof_id}:{CODE}")
-                session.add(proof)
-            for client, by in {"dana": "ruth", "rosa": "luis", "iris": "luis"}.items():
-                self.guardians[client] = self._guardian(session, client, by)
-            self.guardians["pavel"] = self._guardian(session, "pavel", "olga")
-            for client in self.guardians:
-                self.problems[client] = self._problem(session, client)
-            set_address(
-                session,
-                self.config,
-                clinic_id=self.clinic.id,
-                user_id=self.ids["dana"],
-                channel=Channel.SMS,
-                address="+13035550199",
-            )
-            hold(session, self.ids["dana"], self.clinic.id, HoldReason.UNANSWERED)
-
-    def _guardian(self, session: Session, client: str, by: str) -> uuid.UUID:
-        person, client_id = session.get_one(User, self.ids[by]), self.ids[client]
-        contact = GuardianContact(id=new_id(), clinic_id=person.clinic_id, user_id=client_id)
-        contact.channel, contact.lookup = Channel.SMS, client.encode()
-        contact.hint = seal_hint(self.keyring, "guardian_contacts", contact.id, Channel.SMS, "…17")
-        contact.added_by, contact.added_at = person.id, clock.now()
-        session.add(contact)
-        session.flush()
-        return contact.id
-
-    def _problem(self, session: Session, client: str) -> uuid.UUID:
-        """By mail, where nobody has an address: nothing follows from it."""
-        user = session.get_one(User, self.ids[client])
-        problem = ContactProblem(id=new_id(), clinic_id=user.clinic_id, user_id=user.id)
-        problem.channel, problem.code, problem.since = Channel.EMAIL, DEAD, clock.now()
-        session.add(problem)
-        session.flush()
-        return problem.id
-
-    def nonce(self, role: str, place: uuid.UUID) -> Nonce:
-        return new_nonce(self.keyring, self.ids[ROLES[role]], place)
-
-    def _begin_sessions(self) -> None:
-        """Each role's cookie, and the sessions that somebody may want to end."""
-        with self.database.writing() as session:
-            session.execute(delete(BrowserSession))
-        self.cookies = {role: self.cookie(name) for role, name in ROLES.items()}
-        self.tokens: dict[str, str] = {}
-        self._visits: dict[str, str] = {}
-        self._sessions: dict[tuple[str, str], uuid.UUID] = {}
-        for role, name in ROLES.items():
-            self._sessions[role, "own"] = self._session_id(self.cookie(name))
-            self._sessions[role, "removed"] = new_id()
-        self._sessions["", "colleague"] = self._session_id(self.cookie("luis"))
-        self._sessions["", "elsewhere"] = self._session_id(self.cookie("olga"))
-
-    def _session_id(self, cookie: Cookie) -> uuid.UUID:
-        with self.database.reading() as session:
-            return session.scalars(
-                select(BrowserSession.id).where(BrowserSession.cookie_digest == cookie.digest)
-            ).one()
-
-    def reader(self, role: str) -> Person:
-        return self.person(ROLES[role])
-
-    def visit(self, role: str) -> Browser:
-        """A browser of this role, with a token for the portal's forms at hand."""
-        browser = Browser(self.app)
-        if role not in self.tokens:
-            if role in self.cookies:
-                browser.carry(self.cookies[role])
-            browser.open("/account" if role in self.cookies else "/sign-in")
-            cookie = browser.client.get_cookie("p")
-            assert cookie is not None
-            self.tokens[role], self._visits[role] = browser.token, cookie.value
-        browser.client.set_cookie("p", self._visits[role])
-        return browser
-
-    def url_id(self, name: str) -> str:
-        return short(self.ids[name])
-
-    def submit(self, role: str, url: str, /, **fields: str) -> TestResponse:
-        """Posts a form of this role's, with the token that belongs to it."""
-        browser = self.visit(role)
-        data = {"csrf_token": self.tokens[role], **fields}
-        return browser._go("POST", url, htmx=False, follow=False, data=data)
-
-    def ids_of(self, role: str, which: str) -> Ids:
-        """What a URL names, for this role and this kind of object."""
-        if which == "absent":
-            names = (
-                "engagement_id",
-                "thread_id",
-                "member_id",
-                "user_id",
-                "session_id",
-                "contact_id",
-                "work_id",
-                "problem_id",
-                "draft_id",
-                "published_id",
-            )
-            fixed = {"seq": 1, "name": "portal.0.css"}
-            return {name: new_id() for name in names} | fixed | IN_WORK
-        client = {"own": "dana", "colleague": "rosa", "removed": "iris", "elsewhere": "pavel"}
-        member = {"own": "helen", "colleague": "sam", "removed": "ruth", "elsewhere": "nils"}
-        user = {"own": "walter", "colleague": "luis", "removed": "vera", "elsewhere": "olga"}
-        writer = role if role in self.threads else "client"
-        sessions = self._sessions
-        return {
-            "engagement_id": self.engagements[client[which]],
-            "thread_id": self.threads[writer if which == "own" else client[which]],
-            "member_id": self.ids[member[which]],
-            "user_id": self.ids[user[which]],
-            "contact_id": self.guardians[client[which]],
-            "problem_id": self.problems[client[which]],
-            "session_id": sessions.get((role, which)) or sessions.get(("", which)) or new_id(),
-            "work_id": self.work[client[which]],
-            "draft_id": self.drafts[client[which]],
-            "published_id": self.published[client[which]],
-            **IN_WORK,
-            "seq": 1,
-            "name": self.app.extensions["assets"].stylesheet.url.rpartition("/")[2],
-        }
-
-    def url(self, rule: Rule, ids: Ids) -> str:
-        adapter = self.app.url_map.bind("localhost")
-        return adapter.build(rule.endpoint, {name: ids[name] for name in rule.arguments})
-
-    def form(self, rule: Rule, role: str, ids: Ids) -> dict[str, str]:
-        """What a person would have typed and chosen in the form that posts to this address."""
-        return filled(self, rule.endpoint, role, ids)
 
     def snapshot(self, leaving_out: dict[str, set[str]] = THE_TRAIL) -> Snapshot:
         rows = {}
@@ -437,10 +68,6 @@ class World(Cast):
             letters.unlink()
 
 
-def unsafe_rules(app: Any) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
-
-
 @pytest.fixture(scope="module")
 def a_world(
     tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
@@ -449,15 +76,9 @@ def a_world(
     config = make_config(data, demo=True)
     file = data / "portal.sqlite"
     file.write_bytes(sqlite_template.read_bytes())
-    began = clock.now()
-    usual, Argon2Cost.__init__.__defaults__ = Argon2Cost.__init__.__defaults__, (64, 1)
-    clock.set_clock(lambda: began)
-    library, shelf.LIBRARY = shelf.LIBRARY, stories.LIBRARY
-    first, giving.FIRST = giving.FIRST, "two-steps"
-    world = World(config, file)
-    yield world, began
-    shelf.LIBRARY, giving.FIRST = library, first
-    Argon2Cost.__init__.__defaults__ = usual
+    with quickly() as began:
+        world = World(config, file)
+        yield world, began
     world.database.dispose()
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.plans import Asked, explain, recorded
+from bench.plans import recorded
 from tests.cast import Cast
 from tests.modules import stories
 from tests.modules.steps_on_pages import LOOK, Fields, fill, hidden_in, url_of
-from tests.threads.test_plans import _others
+from tests.plans import Visit, crowd, looked_up
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def work(cast: Cast) -> uuid.UUID:
     return given
 
 
-def visits(cast: Cast, work: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
+def visits(cast: Cast, work: uuid.UUID) -> Iterator[Visit]:
     """Each page, and what it asked of the database."""
     dana, ruth, look = cast.browser("dana"), cast.browser("ruth"), url_of(work, "look")
     newer = stories.give(cast)
@@ -54,16 +54,6 @@ def visits(cast: Cast, work: uuid.UUID) -> Iterator[tuple[str, list[Asked]]]:
 
 
 def test_every_statement_of_the_pages_of_work_uses_an_index(cast: Cast, work: uuid.UUID) -> None:
-    _others(cast)
-    seen: set[str] = set()
-    for visit, asked in visits(cast, work):
-        for one in asked:
-            if one.statement not in seen:
-                seen.add(one.statement)
-                plan = explain(cast.database.engine, one)
-                told = f"{visit}: {one.statement}\n{plan.text}"
-                # Parts of the statement itself: the last endings of a client's few courses, and
-                # what a clinic has given in a year.
-                assert set(plan.scans) <= {"clinics", "anon_1", "anon_2", "anon_3"}, told
-                assert not plan.offset, told
+    crowd(cast)
+    seen = looked_up(cast, visits(cast, work))
     assert len(seen) > 25

@@ -14,7 +14,8 @@ from portal.accounts.models import Disablement, Role, User
 from portal.clinics.models import Clinic
 from portal.config import Config
 from portal.core import clock
-from portal.core.database import Base, Database, Id, Moment
+from portal.core.columns import Base, Id, Moment
+from portal.core.database import Database
 from portal.core.ids import new_id
 from portal.notifications import outcome, outgoing
 from portal.notifications.models import Address, Channel, Pointer, State

@@ -10,7 +10,8 @@ from psycopg import sql
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from portal.core.database import Base, Database
+from portal.core.columns import Base
+from portal.core.database import Database
 from portal.notifications import worker_role
 from portal.notifications.models import Channel, State
 from portal.notifications.outgoing import deliver

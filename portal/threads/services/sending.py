@@ -13,7 +13,8 @@ from portal.accounts.people import Person
 from portal.caseload.models import CareTeamMember, Engagement
 from portal.clinics.queries import ClinicFacts
 from portal.core import audit, clock
-from portal.core.database import Moment, connection_of
+from portal.core.columns import Moment
+from portal.core.database import connection_of
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring

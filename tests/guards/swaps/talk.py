@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
 
-from portal.core.database import Base
+from portal.core.columns import Base
 from portal.threads.models import Message
 from tests.cast import Cast
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select, update
 
-from portal.core.database import Base
+from portal.core.columns import Base
 from portal.core.ids import short
 from portal.modules import shelves
 from portal.notifications.models import Channel
