@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.accounts.models import User
 from portal.accounts.people import Person
@@ -150,20 +150,13 @@ def drafts_of(session: Session, keyring: Keyring, person: Person) -> list[DraftR
     """The clinic's drafts, the one begun last first; none for whoever may not write."""
     if not person.is_clinical:
         return []
-    newest = (
-        select(ModuleRevision.draft_id, func.max(ModuleRevision.seq).label("seq"))
-        .group_by(ModuleRevision.draft_id)
-        .subquery()
-    )
+    one = aliased(ModuleRevision)
+    newest = select(func.max(one.seq)).where(one.draft_id == ModuleDraft.id).scalar_subquery()
     rows = session.execute(
         _revisions()
         .add_columns(ModuleDraft.published_seq, ModuleDraft.put_away_at)
-        .join(
-            newest,
-            (newest.c.draft_id == ModuleRevision.draft_id) & (newest.c.seq == ModuleRevision.seq),
-        )
         .join(ModuleDraft, ModuleDraft.id == ModuleRevision.draft_id)
-        .where(ModuleDraft.clinic_id == person.clinic_id)
+        .where(ModuleDraft.clinic_id == person.clinic_id, ModuleRevision.seq == newest)
         .order_by(ModuleDraft.id.desc())
     )
     found = []

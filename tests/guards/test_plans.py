@@ -59,8 +59,6 @@ WHOLE = {
     # A week's tellings are counted for somebody who looks once a day; to keep an index for that
     # would cost each telling.
     "GET /delivery by administrator": {"pointers"},
-    # The last revision of each draft.
-    "GET /modules by clinician": {"module_revisions"},
 }
 
 
