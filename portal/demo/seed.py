@@ -128,7 +128,9 @@ class Seed:
             if member.role == "client":
                 first, second = self.content.care_teams[key]
                 with self.database.writing() as session:
-                    client = NewClient(member.name, member.language, member.user_name)
+                    client = NewClient(
+                        member.name, member.language, member.user_name, member.is_young
+                    )
                     by, other = self.people[first], self.people[second].id
                     welcomed = caseload.begin_engagement(
                         session, self.keyring, self.clinic, by, client, other
