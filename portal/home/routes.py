@@ -30,6 +30,7 @@ from portal.home.wording import CHANNELS, NOT_REACHED, PROVIDERS, STATES
 from portal.modules import pages as work_pages
 from portal.modules import queries as work
 from portal.notifications import health, problems
+from portal.notifications import queries as notices
 from portal.threads import pages as threads_pages
 from portal.threads import queries as threads
 from portal.vault.queries import was_ever_a_holder
@@ -101,6 +102,8 @@ def _words_for(found: list[problems.Problem], *, is_own: bool = False) -> list[s
 def _my_silences() -> list[dict[str, str]]:
     """Where alarms do not reach somebody of the staff, for themself."""
     url = url_for("notices.show")
+    if person().is_clinical and not notices.has_address(db(), person().id):
+        return [{"words": wording.say("no_address"), "url": url}]
     codes = [one.wording_code for one in problems.silences(db(), person().id)]
     return [{"words": wording.say(code), "url": url} for code in codes]
 
@@ -223,6 +226,8 @@ def _people_page(*, problem: str | None = None) -> Response:
     audit.note(db(), person().clinic_id, person().id, "people:open", person().clinic_id)
     everybody = people.people_of(db(), installation.keyring, person().clinic_id)
     not_reached = _staff_not_reached()
+    for one in _never_told():
+        not_reached[one].append(str(NOT_REACHED["nowhere"]))
     return page(
         "home/people.html",
         status=422 if problem else 200,
@@ -244,6 +249,10 @@ def _staff_not_reached() -> defaultdict[uuid.UUID, list[str]]:
     for one in problems.silences_of_staff(db(), person().clinic_id):
         found[one.user_id].append(str(NOT_REACHED[one.channel.value]))
     return found
+
+
+def _never_told() -> list[uuid.UUID]:
+    return notices.staff_without_address(db(), person().clinic_id)
 
 
 def _person_row(one: PersonFacts) -> dict[str, Any]:
@@ -359,16 +368,18 @@ def delivery() -> Response:
     _administrator()
     audit.note(db(), person().clinic_id, person().id, "delivery:open", person().clinic_id)
     states = health.channels(db(), person().clinic_id)
-    not_reached = _staff_not_reached()
-    names = people.names_of(db(), installation.keyring, set(not_reached))
+    not_reached, never_told = _staff_not_reached(), _never_told()
+    names = people.names_of(db(), installation.keyring, {*not_reached, *never_told})
     return page(
         "home/delivery.html",
         channels=[_channel_row(state) for state in states],
-        not_reached=[
-            {"name": names[one], "url": url_for("home.show_person", user_id=one), "places": places}
-            for one, places in not_reached.items()
-        ],
+        not_reached=[_named(names, one) | {"places": not_reached[one]} for one in not_reached],
+        never_told=[_named(names, one) for one in never_told],
     )
+
+
+def _named(names: dict[uuid.UUID, str], user_id: uuid.UUID) -> dict[str, Any]:
+    return {"name": names[user_id], "url": url_for("home.show_person", user_id=user_id)}
 
 
 def _channel_row(state: health.ChannelHealth) -> dict[str, Any]:
