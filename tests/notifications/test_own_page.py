@@ -148,10 +148,21 @@ def test_the_slip_says_where_and_on_which_days_in_the_clients_language(desk: Des
     luis = desk.cast.browser("luis")
     page = luis.open(f"{desk.cast.client_url('mateo')}/contact/slip?day=0&day=3").text
     main = page.partition("<main")[2].partition("</main>")[0]
-    assert "Lunes, Jueves" in main
+    assert "Lunes, jueves" in main
     assert desk.config.base_url in main
     for word in ("Mateo", "Luis", "Larkspur"):
         assert word not in main
+
+
+def test_days_in_a_row_are_small_in_spanish_after_the_first(desk: Desk) -> None:
+    desk.give_address("mateo", "mateo@example.org")
+    desk.prefer("mateo", days=0b1000101)
+    url = f"{desk.cast.client_url('mateo')}/contact"
+    luis = desk.cast.browser("luis")
+    assert "Monday, Wednesday, Sunday · 09:00" in luis.open(url).text
+    luis.open("/account")
+    luis.post("/account/language", language="es")
+    assert "Lunes, miércoles, domingo · 09:00" in luis.open(url).text
 
 
 def test_whoever_comes_for_the_first_time_is_offered_it_and_may_skip(desk: Desk) -> None:
