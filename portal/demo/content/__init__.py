@@ -155,6 +155,10 @@ class WorkContent:
     at: Past
     deeds: tuple[WorkDeed, ...]
 
+    @property
+    def key(self) -> str:
+        return f"{self.client}/{self.module}"
+
 
 @dataclass(frozen=True, slots=True)
 class DemoContent:
