@@ -28,12 +28,17 @@ class InviteForm(Form):
     user_name = StringField()
     language = StringField()
     second = StringField()
+    ask = StringField()
 
     def client(self) -> NewClient:
         """Raises Invalid."""
         language = self.language.data if self.language.data in LANGUAGES else "en"
         user_name = (self.user_name.data or "").strip() or None
-        return NewClient(checked_name(self.name.data), str(language), user_name)
+        return NewClient(checked_name(self.name.data), str(language), user_name, self.is_asked())
+
+    def is_asked(self) -> bool:
+        """Whether the client is to say who else can open an address before it is used."""
+        return self.ask.data == "yes"
 
     def second_id(self) -> uuid.UUID:
         """Raises Invalid."""

@@ -17,6 +17,7 @@ from portal.core.failures import show_failure
 from portal.core.i18n import LANGUAGES
 from portal.core.ids import parse, short
 from portal.core.web import db, installation, page, send_to
+from portal.notifications import ownership
 from portal.vault.services import NotAllHeld
 
 bp = Blueprint("caseload", __name__)
@@ -50,7 +51,9 @@ def make_invitation() -> Response:
         )
     except Invalid as invalid:
         return _invite_page(form, problem=wording.say(str(next(iter(invalid.details.values())))))
-    return _invited_page(form.name.data or "", welcomed.code, welcomed.engagement_id)
+    return _invited_page(
+        form.name.data or "", welcomed.code, welcomed.client_id, welcomed.engagement_id
+    )
 
 
 def _invite_page(form: InviteForm, *, problem: str | None = None) -> Response:
@@ -62,18 +65,20 @@ def _invite_page(form: InviteForm, *, problem: str | None = None) -> Response:
         language=form.language.data,
         languages=LANGUAGES,
         second=form.second.data,
+        is_asked=form.is_asked(),
         people=colleagues(),
         problem=problem,
     )
 
 
-def _invited_page(name: str, code: str, engagement_id: uuid.UUID) -> Response:
+def _invited_page(name: str, code: str, client_id: uuid.UUID, engagement_id: uuid.UUID) -> Response:
     return page(
         "caseload/invited.html",
         name=name,
         code=code,
         link=f"{installation.config.base_url}{url_for('accounts.invitation')}",
         expires_at=clock.now() + INVITATION_LASTS,
+        is_asked=ownership.has_question(db(), client_id, person().clinic_id),
         continue_url=url_for("home.client", engagement_id=engagement_id),
     )
 
@@ -85,7 +90,7 @@ def invite_again(engagement_id: uuid.UUID) -> Response:
         code = services.invite_client_again(db(), clinic(), person(), engagement)
     except NotAllHeld as refusal:
         return show_failure(_who_can_invite(engagement_id, refusal), 409)
-    return _invited_page(engagement.client_name, code, engagement_id)
+    return _invited_page(engagement.client_name, code, engagement.client_id, engagement_id)
 
 
 def _who_can_invite(engagement_id: uuid.UUID, refusal: NotAllHeld) -> str:

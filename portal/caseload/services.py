@@ -20,6 +20,7 @@ from portal.core import audit, clock
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.core.ids import new_id
 from portal.core.keyring import Keyring
+from portal.notifications import ownership
 from portal.vault import queries as vaults
 from portal.vault import services as vault_services
 from portal.vault.keys import Holder
@@ -27,11 +28,16 @@ from portal.vault.keys import Holder
 
 @dataclass(frozen=True)
 class NewClient:
-    """What a clinician says of somebody who is to be invited. The name stays inside the clinic."""
+    """What a clinician says of somebody who is to be invited. The name stays inside the clinic.
+
+    `is_asked` is for young people: an address of theirs is used once they have said who else can
+    open it.
+    """
 
     name: str
     language: str
     user_name: str | None = None
+    is_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ def begin_engagement(
     _join(session, by, engagement_id, by.id, TeamRole.PRIMARY)
     _join(session, by, engagement_id, second.id, _usual_role(second))
     audit.note(session, by.clinic_id, by.id, "engagement:begin", engagement_id)
+    if client.is_asked:
+        ownership.ask(session, by, invited.user_id)
     return Welcomed(engagement_id, invited.user_id, invited.code)
 
 

@@ -129,9 +129,12 @@ def weekdays(spoken: str) -> list[str]:
     return [names[day].capitalize() for day in range(7)]
 
 
-def inside(name: str) -> str:
-    """A day's name as it stands inside a sentence: in English as ever, in Spanish small."""
-    return name.lower() if language() == "es" else name
+def inside(name: str, spoken: str | None = None) -> str:
+    """A day's name as it stands inside a sentence: in English as ever, in Spanish small.
+
+    `spoken` is the language of the sentence where that is not the reader's.
+    """
+    return name.lower() if (spoken or language()) == "es" else name
 
 
 def clock_time(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:

@@ -42,7 +42,7 @@ def demo(port: int, data: Path, accounts: Path | None, reset: bool) -> None:
     data = data.absolute()
     if reset:
         _forget(data)
-    environ = _environment(data, port)
+    environ = environment(data, port)
     try:
         table = _accounts(environ, data)
         if accounts:
@@ -64,7 +64,8 @@ def _forget(data: Path) -> None:
     shutil.rmtree(data, ignore_errors=True)
 
 
-def _environment(data: Path, port: int) -> dict[str, str]:
+def environment(data: Path, port: int) -> dict[str, str]:
+    """The settings of a demo, whose folder and keys are made unless they are there."""
     from portal.config import write_keys
 
     data.mkdir(mode=0o700, parents=True, exist_ok=True)

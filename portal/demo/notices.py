@@ -45,9 +45,9 @@ def choose_notices(
             ownership.add_guardian(session, keyring, counsellor, person.id, number, time_zone)
 
 
-def send_what_is_due(session: Session) -> None:
+def send_what_is_due(session: Session, until: dt.datetime) -> None:
     """In the story, too, somebody is told after something happened, and not before they may be."""
-    due = select(Pointer).where(Pointer.state == State.PENDING, Pointer.due_at <= clock.now())
+    due = select(Pointer).where(Pointer.state == State.PENDING, Pointer.due_at <= until)
     for pointer in session.scalars(due).all():
         at, is_text = pointer.due_at, pointer.channel is Channel.SMS
         pointer.state = State.DELIVERED if is_text else State.SENT

@@ -2,8 +2,6 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,22 +22,14 @@ from portal.config import Config
 from portal.core import clock
 from portal.core.database import Database
 from portal.core.keyring import Keyring
-from portal.core.nonces import new_nonce
 from portal.core.slots import Slots
 from portal.core.throttle import Throttle
-from portal.demo import work
-from portal.demo.content import Deed, DemoContent, MessageContent, ThreadContent, WorkContent
-from portal.demo.notices import (
-    choose_notices,
-    note_failure,
-    send_what_is_due,
-    settle_problems,
-)
+from portal.demo.content import DemoContent
+from portal.demo.notices import choose_notices
+from portal.demo.story import Story, at, play
 from portal.notifications.formats import usable
 from portal.notifications.models import Channel
 from portal.notifications.services import set_address
-from portal.threads.access import thread_for
-from portal.threads.services import marking, sending, unsent
 
 AT_HOME = Visitor("127.0.0.1", "?")
 
@@ -69,16 +59,12 @@ class Seed:
     def play(self) -> list[Account]:
         """All of it. Returns who can sign in, in the order of the cast."""
         beginning = self._now - dt.timedelta(days=60)
-        with _at(beginning):
+        with at(beginning):
             administrator_code = self._found()
             self._staff_come(administrator_code)
             self._clients_come()
             self._choose_notices()
-        self._fail_to_tell()
-        for thread in self.content.threads:
-            self._play_thread(thread)
-        for given in self.content.work:
-            self._play_work(given)
+        play(self.database, self._story())
         self._everybody_leaves()
         order = list(self.content.cast)
         names = {self.content.cast[key].user_name: key for key in order}
@@ -128,7 +114,9 @@ class Seed:
             if member.role == "client":
                 first, second = self.content.care_teams[key]
                 with self.database.writing() as session:
-                    client = NewClient(member.name, member.language, member.user_name)
+                    client = NewClient(
+                        member.name, member.language, member.user_name, member.is_young
+                    )
                     by, other = self.people[first], self.people[second].id
                     welcomed = caseload.begin_engagement(
                         session, self.keyring, self.clinic, by, client, other
@@ -178,102 +166,12 @@ class Seed:
                     self.content.clinic.time_zone,
                 )
 
-    def _fail_to_tell(self) -> None:
-        """Whom nobody reached, before the story that their threads tell."""
-        for key, content in self.content.notices.items():
-            channel = Channel.SMS if self.content.cast[key].mobile else Channel.EMAIL
-            for failure in content.failures:
-                at = self.content.at(failure, self._now)
-                with _at(at), self.database.writing() as session:
-                    note_failure(session, self.people[key], channel)
-            if content.settled is not None:
-                by, at = content.settled.by, self.content.at(content.settled.at, self._now)
-                with _at(at), self.database.writing() as session:
-                    settle_problems(session, self.people[by], self.people[key])
-
-    def _play_thread(self, thread: ThreadContent) -> None:
-        engagement_id = self.engagements[thread.client]
-        thread_id = self._begin(thread, engagement_id)
-        for message in thread.messages[1:]:
-            self._read_before(thread_id, message)
-            with self._when(message) as (session, author):
-                nonce = new_nonce(self.keyring, author.id, thread_id)
-                sending.send(
-                    session, self.keyring, self.clinic, author, thread_id, message.text, nonce
-                )
-        if thread.messages[-1].opened:
-            self._read_last(thread, thread_id)
-        self._finish(thread, thread_id)
-
-    def _play_work(self, content: WorkContent) -> None:
-        with _at(self.content.at(content.at, self._now)), self.database.writing() as session:
-            by, engagement_id = self.people[content.by], self.engagements[content.client]
-            work_id = work.give(session, self.keyring, content, by, engagement_id)
-        for deed in content.deeds:
-            with _at(self.content.at(deed.at, self._now)), self.database.writing() as session:
-                person, zone = self.people[deed.by], self.content.clinic.time_zone
-                work.act(session, self.keyring, self.clinic, deed, person, work_id, zone)
-
-    def _begin(self, thread: ThreadContent, engagement_id: uuid.UUID) -> uuid.UUID:
-        with self._when(thread.messages[0]) as (session, author):
-            nonce = new_nonce(self.keyring, author.id, engagement_id)
-            return sending.begin_thread(
-                session,
-                self.keyring,
-                self.clinic,
-                author,
-                engagement_id,
-                subject=thread.subject,
-                text=thread.messages[0].text,
-                nonce=nonce,
-            ).thread_id
-
-    def _read_before(self, thread_id: uuid.UUID, message: MessageContent) -> None:
-        """Whoever writes has read what came before."""
-        with self._when(message) as (session, author):
-            opened = thread_for(session, author, thread_id)
-            marking.mark_opened(session, author, opened, opened.last_seq)
-
-    def _read_last(self, thread: ThreadContent, thread_id: uuid.UUID) -> None:
-        last = thread.messages[-1]
-        reader = thread.clinicians[0] if last.author == thread.client else thread.client
-        at = self.content.at(last.at, self._now) + dt.timedelta(hours=2)
-        with _at(min(at, self._now)), self.database.writing() as session:
-            person = self.people[reader]
-            opened = thread_for(session, person, thread_id)
-            marking.mark_opened(session, person, opened, opened.last_seq)
-
-    def _finish(self, thread: ThreadContent, thread_id: uuid.UUID) -> None:
-        deeds: list[tuple[Deed | None, Callable[..., None]]] = [
-            (thread.no_reply_needed, marking.say_no_reply_needed),
-            (thread.closed, marking.close),
-        ]
-        for deed, act in deeds:
-            if deed is not None:
-                at = self.content.at(deed.at, self._now)
-                with _at(at), self.database.writing() as session:
-                    act(session, self.people[deed.by], thread_id)
-        if thread.draft is not None:
-            with self._when(thread.draft) as (session, author):
-                vault = thread_for(session, author, thread_id).vault
-                unsent.save_draft(
-                    session, author, vault, thread_id, text=thread.draft.text, nonce=None
-                )
-
-    @contextmanager
-    def _when(self, message: MessageContent) -> Iterator[tuple[Session, Person]]:
-        at = min(self.content.at(message.at, self._now), self._now)
-        with _at(at), self.database.writing() as session:
-            send_what_is_due(session)
-            yield session, self.people[message.author]
+    def _story(self) -> Story:
+        return Story(
+            self.content, self._now, self.keyring, self.clinic, self.people, self.engagements
+        )
 
     def _everybody_leaves(self) -> None:
         with self.database.writing() as session:
             for person in self.people.values():
                 end_all(session, person.id)
-
-
-@contextmanager
-def _at(moment: dt.datetime) -> Iterator[None]:
-    with clock.use(lambda: moment):
-        yield

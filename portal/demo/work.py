@@ -49,9 +49,12 @@ def act(
     work_id: uuid.UUID,
     time_zone: str,
 ) -> None:
-    """A client sends a step, or a clinician says something to it. Raises ValueError for an answer
-    that does not fit its question."""
+    """Somebody opens the work, and sends a step as a client or says something to it as a clinician.
+
+    Raises ValueError for an answer that does not fit its question.
+    """
     nonce = new_nonce(keyring, person.id, work_id)
+    states.mark_opened(session, keyring, person, work_id)
     if person.is_staff:
         words = Words(deed.beside, deed.noticed, deed.link, deed.task)
         found = queries.progress(session, team_work_for(session, keyring, person, work_id))
@@ -62,7 +65,6 @@ def act(
             session, keyring, clinic, person, work_id, deed.step, words, shown=shown, nonce=nonce
         )
         return
-    states.mark_opened(session, keyring, person, work_id)
     answers = _dated(deed.answers, time_zone)
     form = answering.Form(answers, {}, nonce, 0)
     saved = answering.save(

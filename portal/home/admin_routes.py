@@ -1,6 +1,7 @@
 """The administrator's pages: who has an account, and how mail and texts are going."""
 
 import uuid
+from typing import Any
 
 from flask import Response, request, url_for
 
@@ -19,7 +20,7 @@ from portal.core.i18n import LANGUAGES
 from portal.core.web import db, installation, page
 from portal.home.delivery import channel_row
 from portal.home.people import STAFF_ROLES, people_page, person_row
-from portal.home.reach import staff_not_reached
+from portal.home.reach import never_told, staff_not_reached
 from portal.home.routes import bp
 from portal.notifications import health
 from portal.vault.queries import was_ever_a_holder
@@ -140,13 +141,16 @@ def delivery() -> Response:
     _administrator()
     audit.note(db(), person().clinic_id, person().id, "delivery:open", person().clinic_id)
     states = health.channels(db(), person().clinic_id)
-    not_reached = staff_not_reached()
-    names = people.names_of(db(), installation.keyring, set(not_reached))
+    not_reached, without_address = staff_not_reached(), never_told()
+    everybody = {*not_reached, *without_address}
+    names = people.names_of(db(), installation.keyring, everybody)
     return page(
         "home/delivery.html",
         channels=[channel_row(state) for state in states],
-        not_reached=[
-            {"name": names[one], "url": url_for("home.show_person", user_id=one), "places": places}
-            for one, places in not_reached.items()
-        ],
+        not_reached=[_named(names, one) | {"places": not_reached[one]} for one in not_reached],
+        never_told=[_named(names, one) for one in without_address],
     )
+
+
+def _named(names: dict[uuid.UUID, str], user_id: uuid.UUID) -> dict[str, Any]:
+    return {"name": names[user_id], "url": url_for("home.show_person", user_id=user_id)}

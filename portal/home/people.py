@@ -13,8 +13,8 @@ from portal.caseload.wording import ROLES
 from portal.core import audit
 from portal.core.i18n import LANGUAGES
 from portal.core.web import db, installation, page
-from portal.home.reach import my_silences, staff_not_reached
-from portal.home.wording import STATES
+from portal.home.reach import my_silences, never_told, staff_not_reached
+from portal.home.wording import NOT_REACHED, STATES
 
 STAFF_ROLES = (Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR)
 
@@ -23,6 +23,8 @@ def people_page(*, problem: str | None = None) -> Response:
     audit.note(db(), person().clinic_id, person().id, "people:open", person().clinic_id)
     everybody = people.people_of(db(), installation.keyring, person().clinic_id)
     not_reached = staff_not_reached()
+    for one_id in never_told():
+        not_reached[one_id].append(str(NOT_REACHED["nowhere"]))
     return page(
         "home/people.html",
         status=422 if problem else 200,

@@ -10,6 +10,7 @@ from portal.core import wording
 from portal.core.web import db
 from portal.home.wording import NOT_REACHED
 from portal.notifications import problems
+from portal.notifications import queries as notices
 
 
 def unreachable(user_id: uuid.UUID, url: str, *, is_own: bool) -> list[dict[str, str]]:
@@ -27,6 +28,8 @@ def words_for(found: list[problems.Problem], *, is_own: bool = False) -> list[st
 def my_silences() -> list[dict[str, str]]:
     """Where alarms do not reach somebody of the staff, for themself."""
     url = url_for("notices.show")
+    if person().is_clinical and not notices.has_address(db(), person().id):
+        return [{"words": wording.say("no_address"), "url": url}]
     codes = [one.wording_code for one in problems.silences(db(), person().id)]
     return [{"words": wording.say(code), "url": url} for code in codes]
 
@@ -37,3 +40,8 @@ def staff_not_reached() -> defaultdict[uuid.UUID, list[str]]:
     for one in problems.silences_of_staff(db(), person().clinic_id):
         found[one.user_id].append(str(NOT_REACHED[one.channel.value]))
     return found
+
+
+def never_told() -> list[uuid.UUID]:
+    """Who of the staff has no address at all, so that not even an alarm reaches them."""
+    return notices.staff_without_address(db(), person().clinic_id)

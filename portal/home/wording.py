@@ -14,6 +14,7 @@ CHANNELS = {
 NOT_REACHED = {
     "email": _("Not reached by mail"),
     "sms": _("Not reached by phone"),
+    "nowhere": _("Gets no message: has given no address"),
 }
 PROVIDERS = {
     "works": _("It works."),
@@ -29,5 +30,6 @@ WORDS = {
         "They are on a care team already, and a new code would shut them out of it."
         " Turn this account off and invite them anew."
     ),
+    "no_address": _("No message reaches you, not even an alarm. Tell us where to send it."),
     "account_on": _("The account is turned on."),
 }

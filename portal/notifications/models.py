@@ -120,6 +120,15 @@ class Pointer(Base):
             sqlite_where=text("provider_ref IS NOT NULL"),
             postgresql_where=text("provider_ref IS NOT NULL"),
         ),
+        # What was tried in the last days, for whoever has to mend it. What waits is not in it.
+        Index(
+            "ix_pointers_tried",
+            "clinic_id",
+            "channel",
+            "tried_at",
+            sqlite_where=text("tried_at IS NOT NULL"),
+            postgresql_where=text("tried_at IS NOT NULL"),
+        ),
         # When somebody was told last, and what of it they have not opened.
         Index("ix_pointers_told", "recipient_id", "channel", "sent_at"),
         # Of whom it is time to ask whether they should be reminded.

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.queries import names_of
 from portal.clinics.queries import ClinicFacts
-from portal.core.i18n import language, speaker, weekdays, when
+from portal.core.i18n import inside, language, speaker, weekdays, when
 from portal.core.i18n import lazy as _
 from portal.core.keyring import Keyring
 from portal.core.web import installation
@@ -216,8 +216,13 @@ _OUTCOMES = {
 def _days(days: int) -> str:
     if days == EVERY_DAY:
         return str(_("Every day"))
-    names = weekdays(language())
-    return ", ".join(names[day] for day in range(7) if days >> day & 1)
+    return _in_a_row(days, language())
+
+
+def _in_a_row(days: int, spoken: str) -> str:
+    """The names of these days, at the beginning of a line."""
+    names = [name for day, name in enumerate(weekdays(spoken)) if days >> day & 1]
+    return ", ".join([*names[:1], *(inside(name, spoken) for name in names[1:])])
 
 
 def _hours(choice: Choice) -> str:
@@ -248,10 +253,9 @@ def choices_for(spoken: str, url: str | None) -> dict[str, list[Option]]:
 def slip_words(spoken: str, days: int) -> dict[str, Any]:
     """A slip of paper in its reader's language: where to look in and on which days, no more."""
     config = installation.config
-    names = weekdays(spoken)
     return {
         "_": speaker(spoken).say,
         "lang": spoken,
         "address": config.neutral_url or config.base_url,
-        "days": [names[day] for day in range(7) if (days or WORKING_DAYS) >> day & 1],
+        "days": _in_a_row(days or WORKING_DAYS, spoken),
     }

@@ -3,11 +3,12 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Select, and_, case, or_, select, text
+from sqlalchemy import ColumnElement, Exists, Select, and_, case, exists, or_, select, text
 from sqlalchemy.orm import Session
 
-from portal.accounts.models import Disablement, User
+from portal.accounts.models import Disablement, Role, User
 from portal.core import clock
 from portal.notifications.models import (
     PROOF,
@@ -123,6 +124,28 @@ _ERRAND = (
         ~_is_disabled(),
     )
 )
+
+
+def staff_without_address(session: Session, clinic_id: uuid.UUID) -> list[uuid.UUID]:
+    """Who of a clinic's care teams have come and are told nothing, alarms included: they have
+    proved no address. An administrator misses nothing, since nothing is sent to one."""
+    query = select(User.id).where(
+        User.clinic_id == clinic_id,
+        User.role.in_([role for role in Role if role.is_clinical]),
+        User.activated_at.is_not(None),
+        ~_is_disabled(),
+        ~_has_address(User.id),
+    )
+    return list(session.scalars(query.order_by(User.id)))
+
+
+def has_address(session: Session, user_id: uuid.UUID) -> bool:
+    """Whether somebody has proved any address."""
+    return bool(session.scalar(select(_has_address(user_id))))
+
+
+def _has_address(user_id: Any) -> Exists:
+    return exists().where(Address.user_id == user_id, Address.confirmed_at.is_not(None))
 
 
 def told_lately(session: Session, user_id: uuid.UUID, count: int = 10) -> list[Pointer]:

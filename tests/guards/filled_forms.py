@@ -78,6 +78,7 @@ def filled(world: Any, endpoint: str, role: str, ids: dict[str, Any]) -> dict[st
             "name": "Quentin",
             "language": "en",
             "second": short(world.ids["luis"]),
+            "ask": "yes",
         },
         "caseload.invite_again": {},
         "caseload.add_to_team": {"person": short(world.ids["luis"]), "past": "all"},

@@ -7,6 +7,7 @@ import pytest
 
 from portal.config import Config
 from portal.core import clock
+from portal.core.throttle import Throttle
 from portal.notifications.models import Channel
 from tests.cast import Cast
 from tests.notifications.caller import BASE, DANA, SECRET, Provider
@@ -50,3 +51,9 @@ def provider(request: pytest.FixtureRequest, desk: Desk, gateway: Gateway) -> It
     provider = Provider(desk, request.param)
     yield provider
     provider.database.dispose()
+
+
+@pytest.fixture
+def counting_in_this_process(desk: Desk) -> None:
+    throttle: Throttle = desk.cast.app.extensions["guard"].throttle
+    throttle._shared = throttle._local

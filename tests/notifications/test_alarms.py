@@ -1,18 +1,25 @@
 """A danger alarm never vanishes: it is tried whatever failed before, and whoever cannot be reached
 knows it, as does the administrator."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
 from portal.accounts.models import Disablement
+from portal.core.ids import short
 from portal.notifications import problems
 from portal.notifications.models import Address, Channel, ContactProblem, Fault, State
+from portal.notifications.queries import staff_without_address
 from tests.notifications.caller import latest, rows
 from tests.notifications.desk import Desk, denver
+from tests.notifications.own_page import at_the_page, code_from, confirm, enter
 from tests.servers import Gateway, MailServer
 
 GONE = "550 5.1.1 nobody here"
 MAIL_FAILS = "We could not reach your mail address. Please check it here."
+NO_MESSAGE = "These colleagues get no message"
+NO_ADDRESS = "No message reaches you, not even an alarm."
 
 
 @pytest.fixture
@@ -173,3 +180,46 @@ def test_a_client_is_told_on_the_page_where_it_can_be_mended(desk: Desk, gateway
     shown = dana.open("/account/notices").text
     assert "We could not reach your phone. Please check the number here." in shown
     assert "We tell you at" not in shown
+
+
+def never_told(desk: Desk) -> list[str]:
+    """Whom the administrator sees in the list of those who are told nothing."""
+    page = desk.cast.browser("tom").open("/delivery").text
+    shown = page.partition(NO_MESSAGE)[2].partition("</ul>")[0]
+    return re.findall(r'<a href="/people/[^"]+">([^<]+)</a>', shown)
+
+
+@pytest.mark.usefixtures("counting_in_this_process")
+def test_the_administrator_sees_by_name_who_has_no_address_at_all(
+    desk: Desk, gateway: Gateway
+) -> None:
+    desk.give_address("helen", "helen@example.org")
+    assert never_told(desk) == ["Ruth", "Luis"]
+    assert desk.cast.browser("tom").open("/people").text.count("Gets no message") == 2
+    desk.give_address("luis", "+13035550199", Channel.SMS)
+    ruth = at_the_page(desk, "ruth")
+    enter(ruth)
+    assert never_told(desk) == ["Ruth"], "an address that is yet to be proved tells nobody anything"
+    assert confirm(ruth, code_from(desk, gateway)) == 200
+    assert NO_MESSAGE not in desk.cast.browser("tom").open("/delivery").text
+
+
+def test_whoever_has_no_address_is_told_so_where_they_begin(desk: Desk) -> None:
+    ruth = desk.cast.browser("ruth")
+    assert NO_ADDRESS in ruth.open("/").text
+    desk.give_address("ruth", "ruth@example.org")
+    assert NO_ADDRESS not in ruth.open("/").text
+    for name in ("dana", "tom"):
+        assert NO_ADDRESS not in desk.cast.browser(name).open("/").text, "to whom no alarm goes"
+
+
+def test_of_those_who_left_or_have_not_come_or_work_elsewhere_nobody_is_named(desk: Desk) -> None:
+    assert desk.cast.other_clinic.name == "Fjord House"
+    tom = desk.cast.browser("tom")
+    tom.open("/people")
+    tom.post("/people", name="Quentin", role="clinician", language="en")
+    tom.post(f"/people/{short(desk.cast.ids['ruth'])}/disable")
+    assert never_told(desk) == ["Luis", "Helen"]
+    with desk.database.reading() as session:
+        theirs = staff_without_address(session, desk.cast.other_clinic.id)
+    assert set(theirs) == {desk.cast.ids["olga"], desk.cast.ids["nils"]}

@@ -129,6 +129,7 @@ def test_the_longest_silent_of_all_stands_first(desk: Desk, gateway: Gateway) ->
 
 
 def test_the_list_looks_once_for_all_who_are_not_reached(desk: Desk, gateway: Gateway) -> None:
+    desk.give_address("ruth", "ruth@example.org")
     ruth = desk.cast.browser("ruth")
     ruth.open("/")
     numbers: list[int] = []

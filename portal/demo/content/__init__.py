@@ -52,7 +52,10 @@ class ClinicContent:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody in the cast. `key` names them in threads and care teams."""
+    """Somebody in the cast. `key` names them in threads and care teams.
+
+    `is_young` of a client who is invited as such.
+    """
 
     key: str
     role: Role
@@ -61,6 +64,7 @@ class Member:
     language: Language
     email: str | None = None
     mobile: str | None = None
+    is_young: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,10 @@ class WorkContent:
     gates: dict[str, str]
     at: Past
     deeds: tuple[WorkDeed, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.client}/{self.module}"
 
 
 @dataclass(frozen=True, slots=True)

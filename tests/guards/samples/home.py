@@ -48,6 +48,10 @@ PAGES: Samples = {
             "not_reached": [
                 {"name": LONG_NAME, "url": "/p/2", "places": ["Not reached by mail", "By phone"]}
             ],
+            "never_told": [
+                {"name": LONG_NAME, "url": "/p/3"},
+                {"name": "Sam Okafor", "url": "/p/4"},
+            ],
             "channels": [
                 SimpleNamespace(
                     name="Mail",

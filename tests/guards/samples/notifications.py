@@ -72,6 +72,6 @@ PAGES: Samples = {
     ),
     "slip": (
         "notifications/slip.html",
-        {"person": CLIENT, "address": "https://notes.example", "days": ["Monday", "Thursday"]},
+        {"person": CLIENT, "address": "https://notes.example", "days": "Monday, Thursday"},
     ),
 }
