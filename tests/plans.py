@@ -8,7 +8,7 @@ where each visit is what somebody did, and what was asked for it (see `recorded`
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -73,26 +73,21 @@ def _value(column: Column[Any], number: ColumnElement[int]) -> ColumnElement[Any
     return next((value for its_kind, value in values if isinstance(kind, its_kind)), others)
 
 
-def looked_up(
-    cast: Cast, visits: Iterable[Visit], whole: Mapping[str, set[str]] | None = None
-) -> set[str]:
-    """The statements of these visits, each of which is held to its plan.
-
-    `whole` says which tables a visit may read from end to end.
-    """
+def looked_up(cast: Cast, visits: Iterable[Visit]) -> set[str]:
+    """The statements of these visits, each of which is held to its plan."""
     seen: set[str] = set()
     for visit, asked in visits:
         for one in asked:
             if one.statement not in seen:
                 seen.add(one.statement)
                 plan = explain(cast.database.engine, one)
-                wrong = _faults(plan, FEW | (whole or {}).get(visit, set()))
+                wrong = _faults(plan)
                 assert wrong == [], f"{visit}: {one.statement}\n{plan.text}"
     return seen
 
 
-def _faults(plan: Plan, whole: set[str]) -> list[str]:
-    wrong = [f"reads all {table}" for table in plan.scans if table not in whole]
+def _faults(plan: Plan) -> list[str]:
+    wrong = [f"reads all {table}" for table in plan.scans if table not in FEW]
     if plan.offset:
         wrong.append("skips rows")
     if MESSAGES.search(plan.statement):
