@@ -56,9 +56,6 @@ ALSO: dict[str, list[str | dict[str, str]]] = {
 }
 # What is read whole all the same.
 WHOLE = {
-    # A week's tellings are counted for somebody who looks once a day; to keep an index for that
-    # would cost each telling.
-    "GET /delivery by administrator": {"pointers"},
 }
 
 
