@@ -282,6 +282,8 @@ class Floor:
         with self.store.writing() as connection:
             seq, at = _insert(connection, key, thread, person.id, text)
             _audit(connection, person.id, "send", thread)
+            if "whole" in request.form:
+                _audit(connection, person.id, "read", thread)
         if "whole" in request.form:
             return self._page(person, thread, subject, key, NEWEST_AFTER_SEND)
         html = SENT_HTML.render(

@@ -30,13 +30,12 @@ def number_of(typed: str) -> int:
 @bp.get("/threads/<id:thread_id>")
 def show(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id)
-    return show_thread(thread, template="threads/show.html")
+    return show_thread(thread)
 
 
 def show_thread(
     thread: OpenThread,
     *,
-    template: str,
     status: int = 200,
     count: int = queries.PAGE,
     **more: Any,
@@ -51,7 +50,7 @@ def show_thread(
     withheld = note_opening(thread, messages)
     url = pages.thread_url(thread.id)
     return page(
-        template,
+        "threads/show.html",
         status=status,
         thread=pages.head(session, keyring, thread),
         messages=pages.show_messages(thread, reader, messages),
@@ -109,7 +108,7 @@ def _shown_before(thread: OpenThread) -> int:
 def earlier(thread_id: uuid.UUID) -> Response:
     thread = thread_for(db(), person(), thread_id)
     if not wants_fragment():
-        return show_thread(thread, template="threads/show.html")
+        return show_thread(thread)
     before = request.args.get("before", type=number_of)
     messages = queries.messages_before(db(), installation.keyring, thread, before)
     withheld = note_opening(thread, messages)

@@ -85,9 +85,8 @@ def _sent(thread: OpenThread, seq: int, message: queries.MessageFacts | None = N
     box = pages.empty_composer(keyring, writer, thread)
     if not wants_fragment():
         return show_thread(
-            thread, template="threads/sent.html", count=_newest_after_send(thread), composer=box,
-            sent_at=clock.now(),
-        )  # fmt: skip
+            thread, count=_newest_after_send(thread), composer=box, sent_at=clock.now()
+        )
     after = request.form.get("after", type=number_of)
     since = after if after is not None else seq - 1
     if message is not None and since == seq - 1:
@@ -122,7 +121,7 @@ def _write_again(thread_id: uuid.UUID, text: str, problem: str) -> Response:
     if wants_fragment():
         after = request.form.get("after", type=number_of) or thread.last_seq
         return fragment("threads/_box.html", status=422, composer=box, newer_after=after)
-    return show_thread(thread, template="threads/show.html", status=422, composer=box)
+    return show_thread(thread, status=422, composer=box)
 
 
 def _offer_new_thread(thread_id: uuid.UUID, text: str) -> Response:

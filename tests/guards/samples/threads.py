@@ -147,7 +147,7 @@ PAGES: Samples = {
         ),
     ),
     "sent": (
-        "threads/sent.html",
+        "threads/show.html",
         open_thread(messages=conversation(3), sent_at=START, composer=composer()),
     ),
     "new-thread": (
