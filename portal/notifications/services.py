@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, text
+from sqlalchemy import bindparam, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import ClauseElement
 
@@ -22,6 +22,7 @@ from portal.core.ids import new_id
 from portal.core.inserts import Insert, prepared
 from portal.core.jobs import wake_after_commit
 from portal.core.keyring import Keyring
+from portal.core.statements import Prepared
 from portal.notifications import formats, problems
 from portal.notifications.models import (
     AHEAD,
@@ -154,11 +155,27 @@ def add(
         opened_at=None,
     )
     if ahead.id != pointer_id:
+        _hasten(session, ahead, kind, due_at)
         _join(session, ahead, telling)
     # What is due later the clock finds; whoever is ahead has had the worker woken already, unless
     # it was to wait and now must not.
     if due_at <= now and (ahead.id == pointer_id or kind == URGENT):
         wake_after_commit(session, DELIVER, ahead.id)
+
+
+def _hasten(session: Session, ahead: Any, kind: str, due_at: dt.datetime) -> None:
+    """Has the pointer that is ahead go out sooner, or as an alarm, if the new one would."""
+    kinds = {ahead.kind, kind}
+    sooner, as_alarm = min(ahead.due_at, due_at), URGENT if URGENT in kinds else ahead.kind
+    if (sooner, as_alarm) != (ahead.due_at, ahead.kind):
+        _HASTEN.run(session, pointer=ahead.id, sooner=sooner, as_alarm=as_alarm)
+
+
+_HASTEN = Prepared(
+    update(Pointer)
+    .where(Pointer.id == bindparam("pointer"))
+    .values(due_at=bindparam("sooner"), kind=bindparam("as_alarm"))
+)
 
 
 def _join(session: Session, ahead: Any, telling: Telling) -> None:
@@ -175,20 +192,19 @@ def _join(session: Session, ahead: Any, telling: Telling) -> None:
 def _add_or_join(insert: Insert) -> ClauseElement:
     """The new pointer, or the one which is still ahead.
 
-    Joining touches that row, so that it cannot go out before this transaction is through.
+    Joining touches that row, so that it cannot go out before this transaction is through; and it
+    touches no column of an index, most of which would have to be written anew for nothing.
     """
     statement = insert(Pointer)
-    new = statement.excluded
     joined = statement.on_conflict_do_update(
         index_elements=[Pointer.recipient_id, Pointer.channel],
         # As the index says it, word for word: a bound value would match no partial index.
         index_where=text(AHEAD),
-        set_={
-            "due_at": case((new.due_at < Pointer.due_at, new.due_at), else_=Pointer.due_at),
-            "kind": case((new.kind == URGENT, new.kind), else_=Pointer.kind),
-        },
+        set_={"reminder": Pointer.reminder},
     )
-    returning: ClauseElement = joined.returning(Pointer.id, Pointer.cause_kind, Pointer.cause_id)
+    returning: ClauseElement = joined.returning(
+        Pointer.id, Pointer.cause_kind, Pointer.cause_id, Pointer.due_at, Pointer.kind
+    )
     return returning
 
 
