@@ -61,7 +61,16 @@ def has_question(session: Session, user_id: uuid.UUID, clinic_id: uuid.UUID) -> 
 
 def _question(user_id: uuid.UUID, clinic_id: uuid.UUID) -> ColumnElement[bool]:
     asked = exists().where(OwnershipQuestion.user_id == user_id)
-    return asked | exists().where(OwnershipRule.clinic_id == clinic_id)
+    return asked | _clinic_asks(clinic_id)
+
+
+def _clinic_asks(clinic_id: uuid.UUID) -> ColumnElement[bool]:
+    return exists().where(OwnershipRule.clinic_id == clinic_id)
+
+
+def clinic_asks(session: Session, clinic_id: uuid.UUID) -> bool:
+    """Whether all clients of a clinic are asked, whatever their care teams want."""
+    return bool(session.scalar(select(_clinic_asks(clinic_id))))
 
 
 def hold_of(session: Session, user_id: uuid.UUID) -> HoldReason | None:
@@ -91,13 +100,12 @@ def _has_address(user_id: Any) -> ColumnElement[bool]:
 
 
 def stop_asking(session: Session, by: Person, client_id: uuid.UUID) -> None:
-    """No answer is waited for any more. What was found or said before holds."""
+    """No answer is waited for any more, unless the whole clinic asks. What was found or said before
+    holds."""
     session.execute(delete(OwnershipQuestion).where(OwnershipQuestion.user_id == client_id))
-    session.execute(
-        delete(PointerHold).where(
-            PointerHold.user_id == client_id, PointerHold.reason == HoldReason.UNANSWERED
-        )
-    )
+    if not clinic_asks(session, by.clinic_id):
+        unanswered = PointerHold.reason == HoldReason.UNANSWERED
+        session.execute(delete(PointerHold).where(PointerHold.user_id == client_id, unanswered))
     audit.note(session, by.clinic_id, by.id, "notices:stop_asking", client_id)
 
 

@@ -131,6 +131,7 @@ class Standing:
     is_unanswered: bool
     wants_none: bool
     is_asked: bool
+    clinic_asks: bool
     voicemail_ok: bool
     hours: str
     zone: str
@@ -167,6 +168,7 @@ def standing(session: Session, client_id: uuid.UUID, clinic: ClinicFacts) -> Sta
         is_unanswered=hold is HoldReason.UNANSWERED,
         wants_none=choice.contact is Contact.NONE,
         is_asked=ownership.has_question(session, client_id, clinic.id),
+        clinic_asks=ownership.clinic_asks(session, clinic.id),
         voicemail_ok=choice.voicemail_ok,
         hours=_hours(choice),
         zone=_zone(choice.time_zone or clinic.time_zone, language()).label,

@@ -202,6 +202,20 @@ def test_a_clinic_may_ask_all_its_clients(desk: Desk) -> None:
     assert hold(desk) is None
 
 
+def test_nobody_stops_for_one_client_what_the_clinic_asks_of_all(desk: Desk) -> None:
+    desk.give_address("dana", MOBILE, Channel.SMS)
+    with desk.database.writing() as session:
+        ownership.ask_everybody(session, desk.cast.clinic.id)
+    ruth, contact = desk.cast.browser("ruth"), f"{desk.cast.client_url('dana')}/contact"
+    assert "Your clinic asks every client." in ruth.open(contact).text
+    assert "Stop asking" not in ruth.page.text
+    ruth.post(f"{contact}/ask", ask="no")
+    assert hold(desk) is HoldReason.UNANSWERED
+    with desk.database.writing() as session:
+        ownership.ask_only_some(session, desk.cast.clinic.id)
+    assert "Your clinic asks every client." not in ruth.open(contact).text
+
+
 def test_staff_may_use_the_address_of_a_guardian(desk: Desk, gateway: Gateway) -> None:
     add_guardian(desk, MOBILE)
     ruth = at_the_page(desk, "ruth")

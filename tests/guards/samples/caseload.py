@@ -48,6 +48,7 @@ CONTACT: dict[str, Any] = {
         is_unanswered=False,
         wants_none=False,
         is_asked=False,
+        clinic_asks=False,
         voicemail_ok=False,
         hours="09:00–21:00",
         zone="Mountain time",
