@@ -51,7 +51,8 @@ from portal.core.throttle import Throttle
 from portal.notifications import preferences
 from portal.notifications import services as notifications
 from portal.notifications.models import Channel, Rhythm
-from portal.threads.services import sending
+from portal.threads.access import thread_for
+from portal.threads.services import marking, sending
 
 HIDDEN = re.compile(r'<input[^>]*?type="?hidden"?[^>]*>')
 ATTRIBUTE = re.compile(r'(\w+)="?([^"\s>]*)')
@@ -256,7 +257,8 @@ class Stage:
         return Visitor(next(self._addresses), "Chrome")
 
     def _write(self, engagement_id: uuid.UUID, client: Person, texts: list[str]) -> uuid.UUID:
-        """A thread of these letters, begun by the client, some hours between each two."""
+        """A thread of these letters, begun by the client, some hours between each two; whoever
+        writes has read what came before, and the client has read it all."""
         times = [clock.now() - BETWEEN * number for number in range(len(texts), 0, -1)]
         nonce = new_nonce(self.keyring, client.id, engagement_id)
         with clock.use(lambda: times[0]), self.database.writing() as session:
@@ -273,8 +275,15 @@ class Stage:
         for number, (at, text) in enumerate(zip(times[1:], texts[1:], strict=True), start=1):
             author = self.clinician.person if number % 2 else client
             with clock.use(partial(_same, at)):
+                self._read(author, begun.thread_id)
                 self._send(author, begun.thread_id, text)
+        self._read(client, begun.thread_id)
         return begun.thread_id
+
+    def _read(self, reader: Person, thread_id: uuid.UUID) -> None:
+        with self.database.writing() as session:
+            thread = thread_for(session, reader, thread_id)
+            marking.mark_opened(session, reader, thread, thread.last_seq)
 
     def _send(self, author: Person, thread_id: uuid.UUID, text: str) -> None:
         nonce = new_nonce(self.keyring, author.id, thread_id)
