@@ -1,20 +1,18 @@
 """Commands about telling people, and about what that depends on."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
-from portal.config import Config
 from portal.core.commands import check_database, read_config
-from portal.core.database import Database, is_sqlite
-from portal.notifications import doctor as examination
-from portal.notifications import outcome, returned
-from portal.notifications.doctor import Finding
-from portal.notifications.models import Channel
-from portal.notifications.worker_role import BadRole, give_rights, statements
+
+if TYPE_CHECKING:  # a command that tells nobody anything need not load all this
+    from portal.config import Config
+    from portal.notifications.doctor import Finding
 
 # EX_TEMPFAIL of sysexits.h, as mail servers know it.
 TRY_AGAIN = 75
@@ -35,6 +33,9 @@ def register(cli: click.Group) -> None:
 @click.option("--language", default="en", type=click.Choice(["en", "es"]))
 def doctor(send_test: bool, mail: str | None, sms: str | None, language: str) -> None:
     """Look at everything that telling people depends on. Ends with 1 if something is wrong."""
+    from portal.notifications import doctor as examination
+    from portal.notifications.models import Channel
+
     config = read_config(for_worker=True)
     targets = [(Channel.EMAIL, mail), (Channel.SMS, sms)]
     if send_test and not (mail or sms):
@@ -66,6 +67,8 @@ def mail_returned(recipient: str | None) -> None:
     RECIPIENT is whom it was addressed to. Ends with 75 when it cannot be stored just now, for the
     mail server to try again, and with 0 in any other case: nothing is ever sent back.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     mail = _read_all(sys.stdin.buffer)
     try:
         is_noted = _note_returned(read_config(), mail, recipient or "")
@@ -78,6 +81,9 @@ def mail_returned(recipient: str | None) -> None:
 
 
 def _note_returned(config: Config, mail: bytes, recipient: str) -> bool:
+    from portal.core.database import Database
+    from portal.notifications import outcome, returned
+
     report = returned.read(config, mail, recipient)
     if report is None:
         return False
@@ -87,6 +93,8 @@ def _note_returned(config: Config, mail: bytes, recipient: str) -> bool:
 
 def _read_all(stream: BinaryIO) -> bytes:
     """What matters of it. The rest is taken, too, or the mail server would think that we died."""
+    from portal.notifications import returned
+
     mail = stream.read(returned.MOST_BYTES)
     while stream.read(returned.MOST_BYTES):
         pass
@@ -98,6 +106,9 @@ def _read_all(stream: BinaryIO) -> bytes:
 @click.option("--apply", is_flag=True, help="Do it, instead of printing what would be done.")
 def worker_role(name: str, apply: bool) -> None:
     """Give a PostgreSQL role NAME what the worker needs, and nothing else."""
+    from portal.core.database import Database, is_sqlite
+    from portal.notifications.worker_role import BadRole, give_rights, statements
+
     config = read_config()
     if is_sqlite(config.database_url):
         raise click.ClickException("SQLite has no roles: this needs PostgreSQL.")

@@ -160,3 +160,12 @@ def test_without_tables_a_command_says_what_to_do(data: Path, command: tuple[str
     assert ended.stderr.startswith("Error: the database is not of this version.")
     assert "SELECT" not in ended.stderr
     assert not (data / "keys" / "audit.key").exists()
+
+
+def test_looking_for_a_command_loads_nothing_that_only_other_commands_need() -> None:
+    """The demo's first process stays for as long as the demo, and is what its start waits for."""
+    look = (
+        "import sys, portal.cli as commands; assert commands.cli.get_command(None, 'demo'); "
+        "sys.exit(bool({'sqlalchemy', 'flask', 'redis'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", look], cwd=ROOT, check=False).returncode == 0
