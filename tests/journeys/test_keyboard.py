@@ -55,6 +55,7 @@ def test_a_client_signs_in_writes_sends_and_leaves_without_a_mouse(
     walker.sees_words("Your threads")
     assert go_to(walker, "Skip to the page") == TOP
     keyboard.press("Enter")
+    walker.page.wait_for_url("**/#main")
     assert go_to(walker, "Small steps") == ["Small steps"]
     keyboard.press("Enter")
     walker.sees("Better.")
